@@ -1,0 +1,74 @@
+# Every target sets up .venv first (once). PYTHON names the interpreter it is made from: 3.11 or later.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+# One thread for each library's own pool: the tests already run in WORKERS processes.
+export OMP_NUM_THREADS ?= 1
+export RAY_USAGE_STATS_ENABLED := 0
+export PYTHONUNBUFFERED := 1
+
+# What `make demo` runs.
+DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 300000 --seed 0 --out runs/demo --evaluation-episodes 0 \
+  && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 256 --seed 1000
+
+.PHONY: help setup demo test test-slow lint format types bench benchmark constraints clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(VENV)/.installed  ## make .venv with the pinned versions
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "%s is Python %d.%d; make PYTHON=... with 3.11 or later" % (sys.executable, v[0], v[1]))'
+	@echo "setting up $(VENV): some minutes, once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[train,dev]"
+	@touch $@
+
+demo: setup  ## train on Online Boutique, then set the learned policy beside every baseline
+	@rm -rf runs/demo
+	$(DEMO)
+
+test: lint types  ## lint, types and the fast tests
+	$(BIN)/pytest -q -m "not slow" -n $(WORKERS)
+
+test-slow: setup  ## notebooks, kills, the installed wheel, long properties
+	$(BIN)/pytest -q -m slow
+
+lint: setup  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup .mypy/patchpact  ## static types
+	$(BIN)/mypy
+
+# The root folders are the package, which mypy cannot know: links in the package's shape, outside git.
+.mypy/patchpact: Makefile
+	@rm -rf .mypy && mkdir -p $@
+	@for name in __init__.py __main__.py py.typed cli; do ln -s ../../patchpact/$$name $@/$$name; done
+	@for name in scenarios agents envs training; do ln -s ../../$$name $@/$$name; done
+
+bench: setup  ## speed of the core and of the PettingZoo face
+	$(BIN)/patchpact bench core
+	$(BIN)/patchpact bench env
+
+benchmark: setup  ## every baseline on every bundled scenario, as Markdown
+	@$(BIN)/patchpact evaluate --all-scenarios --baselines --episodes 256 --seed 1000 --markdown
+
+constraints:  ## renew constraints.txt: the newest versions that pyproject.toml allows
+	@rm -rf build/constraints
+	@$(PYTHON) -m venv build/constraints
+	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check setuptools
+	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[train,dev]"
+	@{ head -1 constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v -i '^pip==' | sed 's/+.*//'; } > build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
+
+clean:  ## remove what make made; runs/ stays
+	rm -rf $(VENV) .mypy .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist patchpact.egg-info
