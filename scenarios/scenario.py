@@ -1,0 +1,229 @@
+"""What a world is made of: frozen records for services, calls, findings, patches and agents.
+
+Every record carries a `uid`, unique within its kind and never changed: it comes from the scenario
+file, else it is the order of first loading. Seeded draws are keyed by uid, so renaming or permuting
+services changes names only. Tuples of a `Scenario` are sorted by uid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+import networkx as nx
+
+from patchpact.scenarios.errors import ScenarioError
+from patchpact.scenarios.parameters import check_combined, check_parameters, default_parameters
+
+ServiceKind = Literal["service", "frontend", "gateway", "store", "queue", "external"]
+EdgeKind = Literal["http", "grpc", "db", "cache", "queue", "async"]
+Sensitivity = Literal["none", "low", "personal", "payment"]
+TechnicalImpact = Literal["partial", "total"]
+Role = Literal["it", "business", "vendor"]
+
+SERVICE_KINDS: tuple[str, ...] = ("service", "frontend", "gateway", "store", "queue", "external")
+EDGE_KINDS: tuple[str, ...] = ("http", "grpc", "db", "cache", "queue", "async")
+SENSITIVITIES: tuple[str, ...] = ("none", "low", "personal", "payment")
+ROLE_NAMES: tuple[str, ...] = ("it", "business", "vendor")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A node of the service graph."""
+
+    uid: int
+    name: str
+    kind: ServiceKind
+    exposed: bool
+    """Reachable by users from outside."""
+    owner: str
+    """Name of the business agent that answers for the service."""
+    tenant: str
+    data_sensitivity: Sensitivity
+    replicas: int
+    deploy_minutes: float
+    """Rolling-update time of the whole service."""
+    loss_keur: float
+    """Public estimate of the loss if the service is compromised, k€."""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A call, caller (`source`) to callee (`target`), by service name."""
+
+    uid: int
+    source: str
+    target: str
+    kind: EdgeKind
+    call_probability: float
+    """Probability that one request at the caller calls the callee."""
+    lateral_probability: float
+    """Probability that a compromise of the caller moves to the callee."""
+    hard: bool
+    """True when the caller fails with the callee; False when it only degrades."""
+    consumes: bool
+    """Queue edges: the client also consumes, so a compromise also moves broker -> client."""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrypoint:
+    """A revenue flow that enters the graph at one service."""
+
+    uid: int
+    service: str
+    requests_per_hour: float
+    revenue_keur_per_hour: float
+    """Public value; the true one is private to `owner`."""
+    owner: str
+    """Name of a business agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One vulnerability of one component in one service."""
+
+    uid: int
+    cve: str
+    cve_uid: int
+    """Same CVE, same number: attempts on it are shared by all services that have it."""
+    service: str
+    component: str
+    cvss: float
+    epss: float
+    kev: bool
+    exposed: bool
+    automatable: bool
+    technical_impact: TechnicalImpact
+    fixed_version: str
+    """Empty when no fix is known."""
+    confidence: float
+    """Probability that the finding is real."""
+    known_window: int | None = None
+    """Window in which it becomes known; None: drawn by the world's seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The upgrade of one component in one service; removes the findings it lists."""
+
+    uid: int
+    name: str
+    """`service/component`."""
+    service: str
+    component: str
+    ecosystem: str
+    version: str
+    fixed_version: str
+    vendor: str | None
+    """Name of a vendor agent, or None."""
+    findings: tuple[int, ...]
+    effort_hours: float
+    downtime_minutes: float
+    regression_probability: float
+    requires: tuple[int, ...]
+    """Uids of patches that must be done first."""
+    fee_keur: float
+    release_window: int
+    """0: the fix is out; > 0: the window in which the vendor releases it."""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """A stakeholder at the table."""
+
+    uid: int
+    name: str
+    """Role and index: `it_0`, `business_1`, `vendor_0`."""
+    role: Role
+    label: str
+    vote_weight: int
+    budget_keur: float
+    """Spending authority per window, k€."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A complete world description. Build one with `load_scenario`."""
+
+    id: str
+    title: str
+    description: str
+    services: tuple[Service, ...]
+    edges: tuple[Edge, ...]
+    entrypoints: tuple[Entrypoint, ...]
+    findings: tuple[Finding, ...]
+    patches: tuple[Patch, ...]
+    agents: tuple[AgentSpec, ...]
+    parameters: Mapping[str, float | int | str | bool] = field(default_factory=default_parameters)
+    """Flat: every name of the parameter table (`parameters.csv`)."""
+    assumptions: tuple[str, ...] = ()
+    """One line for each thing that was defaulted or drawn."""
+    sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("services", "edges", "entrypoints", "findings", "patches", "agents"):
+            rows = getattr(self, name)
+            object.__setattr__(self, name, tuple(sorted(rows, key=lambda row: row.uid)))
+        object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle without the read-only view (worker processes receive scenarios)."""
+        values = [getattr(self, name) for name in self.__dataclass_fields__]
+        index = list(self.__dataclass_fields__).index("parameters")
+        values[index] = dict(self.parameters)
+        return (Scenario, tuple(values))
+
+    def graph(self) -> nx.DiGraph:
+        """The service graph with every attribute, nodes and edges in uid order."""
+        graph: nx.DiGraph = nx.DiGraph(id=self.id)
+        for service in self.services:
+            attributes = {n: getattr(service, n) for n in Service.__slots__ if n != "name"}
+            graph.add_node(service.name, **attributes)
+        for edge in self.edges:
+            attributes = {n: getattr(edge, n) for n in Edge.__slots__ if n not in ("source", "target")}
+            graph.add_edge(edge.source, edge.target, **attributes)
+        return graph
+
+    def with_parameters(self, **overrides: float | int | str | bool) -> Scenario:
+        """A copy with some parameters replaced.
+
+        A change of `loss_*_keur` also reaches the services that had the old default as their loss.
+        Raises ScenarioError for an unknown name (with the closest one) or a value out of range.
+        """
+        checked = check_parameters(overrides, where=self.id)
+        combined = {**self.parameters, **checked}
+        check_combined(combined, where=self.id)
+        return replace(self, parameters=combined, services=self._priced(checked))
+
+    def _priced(self, changed: Mapping[str, float | int | str | bool]) -> tuple[Service, ...]:
+        """Services whose loss was the default of their data, at the changed default."""
+        if not any(name.startswith("loss_") and name.endswith("_keur") for name in changed):
+            return self.services
+        made = []
+        for service in self.services:
+            name = f"loss_{service.data_sensitivity}_keur"
+            default = service.kind != "external" and service.loss_keur == self.parameters[name]
+            loss = float(changed.get(name, service.loss_keur)) if default else service.loss_keur
+            made.append(replace(service, loss_keur=loss))
+        return tuple(made)
+
+    def agents_of(self, role: str) -> tuple[AgentSpec, ...]:
+        """The agents that play `role`, in uid order; empty when nobody does."""
+        return tuple(agent for agent in self.agents if agent.role == role)
+
+
+__all__ = [
+    "AgentSpec",
+    "Edge",
+    "Entrypoint",
+    "Finding",
+    "Patch",
+    "Scenario",
+    "ScenarioError",
+    "Service",
+]
