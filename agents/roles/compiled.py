@@ -1,0 +1,18 @@
+"""The one way in which functions of the core are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile for use inside the core's kernels.
+
+    Reference counting is off: the core allocates nothing, all arrays belong to the engine, and counting references
+    with atomic instructions took more than half of a step's time. Compiled functions therefore cannot create arrays.
+    """
+    result: Callable[..., Any] = njit(_nrt=False, error_model="numpy")(function)
+    return result

@@ -1,0 +1,32 @@
+"""The kinds of money flow and the network each belongs to.
+
+Every flow is an entry (from, to, kind, amount). A kind belongs to ONE network (value, responsibility, governance),
+and switching that network off removes exactly its kinds. Flows between parties cancel in welfare; flows to or from
+nature (work done, revenue lost, damage) do not. Parties that are no agents (users, the regulator, suppliers without
+an agent) share one account, ``outside``, which counts in welfare.
+"""
+
+from __future__ import annotations
+
+NETWORKS = ("world", "value", "responsibility", "governance")
+"""``world`` is no network and has no switch: damage is done whoever answers for it."""
+
+NETWORK_OF_KIND: dict[str, str] = {
+    "effort": "value",  # IT's labour on patches, canaries, mitigations
+    "overtime": "value",  # hours bought beyond capacity
+    "downtime": "value",  # revenue lost to planned maintenance
+    "rollback": "value",  # revenue lost and labour spent when a patch is rolled back
+    "support": "value",  # the vendor's own cost of supporting an upgrade
+    "fee": "value",  # service owner to vendor, for an upgrade
+    "warranty": "value",  # vendor to flow owner, part of a rollback's cost
+    "scan": "value",  # price of a scan module's verdict
+    "expedite": "value",  # the vendor's cost of an earlier release
+    "backport": "value",  # the vendor's cost of a low-risk backport
+    "night": "value",  # surcharge for maintenance at night
+    "damage": "world",  # loss by compromise, where it strikes: the users' and the firm's, borne outside
+    "liability": "responsibility",  # what agents owe of it, as the responsibility rule says
+    "fine": "governance",  # missed deadlines, to the regulator
+    "side_payment": "governance",  # paid and asked in votes
+}
+KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)
+KIND_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(KINDS)}

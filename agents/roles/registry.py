@@ -1,0 +1,24 @@
+"""The roles of the game. A role is one module with metadata and three small compiled functions; its line is here."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from patchpact.agents.roles import business, it, vendor
+from patchpact.agents.roles.layout import COMMON_ACTIONS
+
+ROLE_MODULES: tuple[ModuleType, ...] = (
+    it,
+    business,
+    vendor,
+)
+
+ROLES: tuple[str, ...] = tuple(module.NAME for module in ROLE_MODULES)
+ROLE_INDEX: dict[str, int] = {name: index for index, name in enumerate(ROLES)}
+ACTION_NAMES: dict[str, tuple[str, ...]] = {m.NAME: (*COMMON_ACTIONS, *m.LEVERS) for m in ROLE_MODULES}
+MAX_ACTIONS = max(len(names) for names in ACTION_NAMES.values())
+
+
+def action_names(role: str) -> tuple[str, ...]:
+    """Names of the role's actions, indexed by action number. Raises ``KeyError`` for an unknown role."""
+    return ACTION_NAMES[role]

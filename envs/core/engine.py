@@ -1,0 +1,219 @@
+"""The engine: many worlds stepped at once by compiled code. Arrays in, arrays out.
+
+Each world is scalar code; a batch is a loop over worlds, in chunks of it where more than one thread is asked for. A
+world's trajectory depends on its seed and the actions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from patchpact.agents.roles import ROLE_INDEX, ROLES
+from patchpact.agents.roles.compiled import compiled
+from patchpact.agents.roles.layout import OBSERVATION_SIZE
+from patchpact.agents.roles.ledger import KINDS
+from patchpact.agents.roles.registry import MAX_ACTIONS
+from patchpact.envs.core import cache, negotiate, observe, pack, random, records, window
+from patchpact.scenarios import Scenario
+
+REWARD_SCALE_KEUR = 10.0
+"""A reward of 1 is 10 k€ on the agent's account."""
+
+
+@compiled
+def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
+    """Start world k's first episode."""
+    w = st.world[k]
+    w.base_seed = base_seed
+    w.episode = 0
+    w.welfare = 0.0
+    w.ledger_n = 0
+    st.terminated[k] = False
+    st.parts[k] = 0.0
+    st.reward[k] = 0.0
+    st.illegal[k] = 0
+    window.start_episode(S, st, k, random.episode_seed(base_seed, 0))
+    observe.write_all(S, st, k)
+
+
+@compiled
+def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
+    """One env-step of world k: every agent acts once."""
+    w = st.world[k]
+    w.welfare = 0.0
+    w.ledger_n = 0
+    st.parts[k] = 0.0
+    st.terminated[k] = False
+    if w.over:
+        st.reward[k] = 0.0
+        return
+    planned = w.planned_n
+    negotiate.read_actions(S, st, k, actions)
+    over = True
+    pulled = True
+    if w.voting:
+        negotiate.settle(S, st, k)
+        pulled = w.planned_n != planned
+    else:
+        over = negotiate.propose(S, st, k)
+        pulled = w.levers != 0 or w.planned_n != planned
+    opened = False
+    if over and negotiate.close_motion(S, st, k):
+        window.close_window(S, st, k)
+        opened = True
+    elif over:
+        negotiate.name_proposer(S, st, k)
+    sc = S.scenario[w.scenario]
+    for i in range(sc.na):
+        total = 0.0
+        for kind in range(st.parts.shape[2]):
+            total += st.parts[k, i, kind]
+        st.reward[k, i] = total / REWARD_SCALE_KEUR
+    w.welfare_keur += w.welfare
+    if w.over:
+        st.terminated[k] = True
+        _copy_totals(st, k)
+        observe.write_all(S, st, k)
+        if autoreset:
+            st.final_observation[k] = st.observation[k]
+            w.episode += 1
+            window.start_episode(S, st, k, random.episode_seed(w.base_seed, w.episode))
+            observe.write_all(S, st, k)
+    elif pulled or opened:
+        observe.write_all(S, st, k)
+    else:
+        observe.write_phase(S, st, k)
+
+
+def _copy_totals_source() -> str:
+    lines = ["def copy(st, k):", "    w = st.world[k]"]
+    lines += [f"    st.totals[k, {n}] = w.{name}" for n, name in enumerate(records.TOTALS)]
+    return "\n".join(lines)
+
+
+_scope: dict[str, Any] = {}
+exec(_copy_totals_source(), _scope)
+_copy_totals = compiled(_scope["copy"])
+
+
+def _advance(S, st, reset, seeds, which, actions, autoreset, first, last):  # type: ignore[no-untyped-def]
+    """Worlds first..last: start the chosen ones anew, or take one step in each. One kernel, so one compilation."""
+    for k in range(first, last):
+        if not reset:
+            step_world(S, st, k, actions[k], autoreset)
+        elif which[k]:
+            reset_world(S, st, k, seeds[k])
+
+
+def _sample(mask, seed, turn, actions, first, last):  # type: ignore[no-untyped-def]
+    """A uniformly random legal action for every agent of the worlds first..last."""
+    for k in range(first, last):
+        for i in range(actions.shape[1]):
+            legal = 0
+            for a in range(mask.shape[2]):
+                legal += mask[k, i, a]
+            pick = int(random.uniform(seed, random.ACTION, k * actions.shape[1] + i, turn) * legal)
+            for a in range(mask.shape[2]):
+                if mask[k, i, a]:
+                    if pick == 0:
+                        actions[k, i] = a
+                        break
+                    pick -= 1
+
+
+with cache.kernel_cache():
+    advance_kernel = njit(cache=True, nogil=True, _nrt=False, error_model="numpy")(_advance)
+    sample_kernel = njit(cache=True, nogil=True, _nrt=False, error_model="numpy")(_sample)
+
+
+class Engine:
+    """A batch of worlds. ``num_envs`` worlds take the scenarios in turn.
+
+    Args:
+        scenarios: one or more; agents of all must fill the same roles in the same numbers or fewer.
+        num_envs: worlds in the batch.
+        threads: threads for a step; 1 by default, so that nothing competes with a trainer's own threads.
+        autoreset: start a world's next episode in the step that ends one (``AutoresetMode.SAME_STEP``).
+        ledger_size: ledger entries kept of each world's last step.
+
+    The arrays in ``state`` are overwritten by every step; ``static`` never changes.
+    """
+
+    def __init__(
+        self,
+        scenarios: Sequence[Scenario],
+        num_envs: int,
+        threads: int = 1,
+        autoreset: bool = True,
+        ledger_size: int = 0,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs: {num_envs} is less than 1; ask for at least one world")
+        if threads < 1:
+            raise ValueError(f"threads: {threads} is less than 1; ask for at least one thread")
+        self.scenarios = tuple(scenarios)
+        self.num_envs = num_envs
+        self.threads = min(threads, num_envs)
+        self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+        bounds = np.linspace(0, num_envs, self.threads + 1).astype(int)
+        self._chunks = list(pairwise(bounds.tolist()))
+        self.autoreset = autoreset
+        self.static = pack.pack(self.scenarios)
+        scenario_of_world = np.arange(num_envs, dtype=np.int64) % len(self.scenarios)
+        sizes = (OBSERVATION_SIZE, MAX_ACTIONS, len(KINDS))
+        self.state = records.allocate(self.static, scenario_of_world, ledger_size, sizes)
+        self.num_agents = self.state.agent.shape[1]
+        self._no_actions = np.zeros((num_envs, self.num_agents), np.int64)
+        self._no_seeds = np.zeros(num_envs, np.uint64)
+        self._no_choice = np.zeros(num_envs, np.bool_)
+
+    def reset(self, seeds: NDArray[np.uint64], which: NDArray[np.bool_] | None = None) -> None:
+        """Start the first episode of the chosen worlds (all by default); ``seeds`` has one per world."""
+        chosen = np.ones(self.num_envs, np.bool_) if which is None else which
+        self._advance(True, np.ascontiguousarray(seeds, np.uint64), chosen, self._no_actions)
+
+    def step(self, actions: NDArray[np.int64]) -> None:
+        """One env-step of every world; ``actions`` is (num_envs, num_agents), padded agents ignored."""
+        self._advance(False, self._no_seeds, self._no_choice, actions)
+
+    def sample_actions(self, seed: int, turn: int, out: NDArray[np.int64]) -> None:
+        """Fill ``out`` (num_envs, num_agents) with uniformly random legal actions, keyed by (seed, turn)."""
+        self._share(sample_kernel, self.state.mask, np.uint64(seed), turn, out)
+
+    def _advance(
+        self, reset: bool, seeds: NDArray[np.uint64], which: NDArray[np.bool_], actions: NDArray[np.int64]
+    ) -> None:
+        self._share(advance_kernel, self.static, self.state, reset, seeds, which, actions, self.autoreset)
+
+    def _share(self, kernel: Callable[..., None], *arguments: object) -> None:
+        """Run the kernel over all worlds, a chunk a thread; compiled code holds no lock."""
+        if self._pool is None:
+            kernel(*arguments, 0, self.num_envs)
+            return
+        futures = [self._pool.submit(kernel, *arguments, *chunk) for chunk in self._chunks[1:]]
+        kernel(*arguments, *self._chunks[0])
+        for future in futures:
+            future.result()
+
+    def agents_of(self, role: str) -> slice:
+        """Columns of the role's agents; they lie side by side because agents are sorted by role."""
+        return self.role_slices[role]
+
+    @property
+    def role_slices(self) -> dict[str, slice]:
+        """Columns of every role that somebody plays."""
+        head = self.static.scenario[0]
+        roles = self.static.agent["role"][head["a0"] : head["a0"] + head["na"]]
+        slices = {}
+        for name in ROLES:
+            columns = np.flatnonzero(roles == ROLE_INDEX[name])
+            if len(columns):
+                slices[name] = slice(int(columns[0]), int(columns[-1]) + 1)
+        return slices

@@ -1,0 +1,255 @@
+"""The two steps of a motion: propose, then vote; and what a motion that passes puts into the window's plan."""
+
+from __future__ import annotations
+
+from patchpact.agents.roles.compiled import compiled
+
+from patchpact.agents.roles import ROLE_MODULES
+from patchpact.agents.roles.layout import (
+    ABSTAIN,
+
+    LEVER_START,
+    NOMINATE_START,
+    PASS,
+    ROW_WIDTH,
+    VOTE_START,
+    VOTES,
+)
+from patchpact.agents.roles.registry import ACTION_NAMES
+from patchpact.envs.core import agenda, random
+from patchpact.envs.core.agenda import MITIGATE
+from patchpact.envs.core.dispatch import dispatcher
+from patchpact.envs.core.ledger import SIDE_PAYMENT, book, nature
+from patchpact.envs.core.recognition import recognise
+from patchpact.envs.core.voting import motion_passes
+
+_FIRST_PAY, _FIRST_ASK = VOTES.index("accept_pay_10"), VOTES.index("ask_10")
+_REJECT, _ABSTAIN = VOTES.index("reject"), VOTES.index("abstain")
+_SIZES = tuple(len(ACTION_NAMES[module.NAME]) for module in ROLE_MODULES)
+
+role_apply_lever = dispatcher([module.apply_lever for module in ROLE_MODULES], "S, st, k, i, lever")
+
+
+@compiled
+def payment_share(vote):  # type: ignore[no-untyped-def]
+    """Share of the quote that a vote pays (positive) or asks (negative)."""
+    if vote == _FIRST_PAY:
+        return 0.1
+    if vote == _FIRST_PAY + 1:
+        return 0.3
+    if vote == _FIRST_ASK:
+        return -0.1
+    return -0.3 if vote == _FIRST_ASK + 1 else 0.0
+
+
+@compiled
+def read_actions(S, st, k, actions):  # type: ignore[no-untyped-def]
+    """Take the agents' actions; an illegal one becomes pass (while proposing) or abstain (while voting)."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for i in range(sc.na):
+        a = actions[i]
+        legal = 0 <= a < _SIZES[S.agent[sc.a0 + i].role] and st.mask[k, i, a] == 1
+        st.illegal[k, i] = not legal
+        st.chosen[k, i] = a if legal else (ABSTAIN if w.voting else PASS)
+
+
+@compiled
+def propose(S, st, k):  # type: ignore[no-untyped-def]
+    """Levers first, in agent order, then the proposer's nomination, if it is still feasible.
+
+    Returns True where the motion is over (no nomination, or no governance to vote on it).
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    w.levers = 0
+    for i in range(sc.na):
+        a = st.chosen[k, i]
+        if a >= LEVER_START:
+            role = S.agent[sc.a0 + i].role
+            price = role_apply_lever(role, S, st, k, i, a - LEVER_START)
+            st.agent[k, i].budget -= price
+            w.spend_keur += book(S, st, k, i, nature(st), S.lever_kind[role, a - LEVER_START], price)
+            w.levers = 1
+    if w.levers:
+        agenda.refresh_rows(S, st, k)
+    a = st.chosen[k, w.proposer]
+    if not NOMINATE_START <= a < VOTE_START:
+        return True
+    w.row = (a - NOMINATE_START) // 4
+    w.mode = (a - NOMINATE_START) % 4
+    row = st.row[k, w.row]
+    if row.patch < 0 or not row.feasible[w.mode]:
+        w.row = -1
+        return True
+    w.motions_proposed += 1.0
+    if not sc.governance_enabled:
+        carry(S, st, k)
+        return True
+    static = S.patch[sc.p0 + row.patch]
+    labour = static.effort * agenda.effort_factor(sc, w.mode) * sc.labour_keur_per_hour
+    w.quote = labour
+    if w.mode != MITIGATE:
+        price = st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0
+        w.quote += static.fee * price + motion_downtime(S, st, k)
+    w.public_gain = row.public[w.mode]
+    scale = 1.0 / sc.money_scale
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        agent.own_gain = st.own[k, i, w.row, w.mode]
+        agent.may_vote = voter(S, st, k, i, row.patch)
+        start = w.row * ROW_WIDTH
+        st.observation[k, i, start + agenda.ON_MOTION] = 1.0
+        st.observation[k, i, start + agenda.OWN_MOTION] = agenda.clip(agent.own_gain * scale)
+    w.voting = 1
+    return False
+
+
+@compiled
+def motion_downtime(S, st, k):  # type: ignore[no-untyped-def]
+    """Public downtime cost (k€) that the motion adds to this window's plan."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + st.row[k, w.row].patch]
+    cost = 0.0
+    service = S.service[sc.s0 + static.service]
+    for n in range(service.link0, service.link1):
+        link = S.link[n]
+        flow = st.flow[w.r0 + link.flow]
+        night = sc.night_factor if st.agent[k, S.flow[sc.r0 + link.flow].owner].night else 1.0
+        hours = agenda.added_hours(flow, sc, static.downtime * agenda.downtime_factor(sc, w.mode), link.weight)
+        cost += hours * flow.public_rate * w.season[0] * night
+    return cost
+
+
+@compiled
+def voter(S, st, k, i, j):  # type: ignore[no-untyped-def]
+    """IT, the owners of the service and of the flows through it, and the component's vendor may vote."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    if i == static.it or i == static.owner or i == static.vendor:
+        return True
+    service = S.service[sc.s0 + static.service]
+    for n in range(service.link0, service.link1):
+        if S.flow[sc.r0 + S.link[n].flow].owner == i:
+            return True
+    return False
+
+
+@compiled
+def committed(S, st, k, i):  # type: ignore[no-untyped-def]
+    """Budget (k€) that agent i will need for the motion itself if it passes: labour for IT, the fee for the owner."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + st.row[k, w.row].patch]
+    need = 0.0
+    if static.it == i:
+        need += static.effort * agenda.effort_factor(sc, w.mode) * sc.labour_keur_per_hour
+    if static.owner == i and w.mode != MITIGATE:
+        need += static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
+    return need
+
+
+@compiled
+def settle(S, st, k):  # type: ignore[no-untyped-def]
+    """Count the votes, with escrow. Asks are filled smallest first and only in full; an unfilled ask rejects.
+
+    Nothing moves if the motion fails; unused escrow returns to its payers in proportion.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    escrow = 0.0
+    for i in range(sc.na):
+        vote = st.chosen[k, i] - VOTE_START
+        st.transfers[k, i] = payment_share(vote) * w.quote
+        st.ballots[k, i] = -1 if vote == _REJECT else (0 if vote == _ABSTAIN else 1)
+        if st.transfers[k, i] > 0.0:
+            escrow += st.transfers[k, i]
+    left = escrow
+    for vote in range(_FIRST_ASK, _FIRST_ASK + 2):
+        for i in range(sc.na):
+            if st.chosen[k, i] - VOTE_START != vote:
+                continue
+            if -st.transfers[k, i] <= left:
+                left += st.transfers[k, i]
+            else:
+                st.transfers[k, i] = 0.0
+                st.ballots[k, i] = -1
+    agents = S.agent[sc.a0 : sc.a0 + sc.na]
+    quota = int(round(1000.0 * sc.quota))
+    if not motion_passes(sc.voting, st.ballots[k, : sc.na], agents["weight"], agents["veto"], quota):
+        return
+    used = escrow - left
+    if used > 0.0:
+        for giver in range(sc.na):
+            paid = st.transfers[k, giver]
+            if paid <= 0.0:
+                continue
+            st.agent[k, giver].budget -= paid * used / escrow
+            for taker in range(sc.na):
+                if st.transfers[k, taker] < 0.0:
+                    book(S, st, k, giver, taker, SIDE_PAYMENT, -st.transfers[k, taker] * paid / escrow)
+    w.motions_passed += 1.0
+    carry(S, st, k)
+
+
+@compiled
+def carry(S, st, k):  # type: ignore[no-untyped-def]
+    """Put the motion into the window's plan: reserve hours and budgets (at public figures), extend the outages."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    row = st.row[k, w.row]
+    static = S.patch[sc.p0 + row.patch]
+    p = st.patch[w.p0 + row.patch]
+    hours = static.effort * agenda.effort_factor(sc, w.mode)
+    p.planned = w.mode
+    p.order = w.planned_n
+    p.day = agenda.plan_day(S, st, k, w.mode)
+    if w.mode != agenda.EMERGENCY:
+        w.capacity_left = max(w.capacity_left - hours, 0.0)
+    for i in range(sc.na):
+        st.agent[k, i].budget = max(st.agent[k, i].budget - committed(S, st, k, i), 0.0)
+    if w.mode != MITIGATE:
+        service = S.service[sc.s0 + static.service]
+        outage = static.downtime * agenda.downtime_factor(sc, w.mode)
+        for n in range(service.link0, service.link1):
+            link = S.link[n]
+            flow = st.flow[w.r0 + link.flow]
+            flow.total += outage * link.weight
+            flow.longest = max(flow.longest, outage * link.weight)
+            flow.opened = max(flow.opened, link.weight)
+    w.planned_n += 1
+    row.patch = -1
+    p.row = -1
+    agenda.refresh_rows(S, st, k)
+
+
+@compiled
+def close_motion(S, st, k):  # type: ignore[no-untyped-def]
+    """Clear the table after a motion; returns True where it was the window's last."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if w.row >= 0:
+        for i in range(sc.na):
+            start = w.row * ROW_WIDTH
+            st.observation[k, i, start + agenda.ON_MOTION] = 0.0
+            st.observation[k, i, start + agenda.OWN_MOTION] = 0.0
+            st.agent[k, i].may_vote = 0
+            st.agent[k, i].own_gain = 0.0
+    w.voting = 0
+    w.row = -1
+    w.quote = 0.0
+    w.public_gain = 0.0
+    w.motion += 1
+    w.turn += 1
+    return w.motion >= sc.motions_per_window
+
+
+@compiled
+def name_proposer(S, st, k):  # type: ignore[no-untyped-def]
+    """The recognition rule names who proposes the coming motion."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    draw = random.uniform(w.seed, random.RECOGNITION, 0, w.turn)
+    w.proposer = recognise(sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], w.turn)

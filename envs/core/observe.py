@@ -1,0 +1,189 @@
+"""Writing what agents see: slots, globals and masks. Rows are written where they are worked out (``agenda``)."""
+
+from __future__ import annotations
+
+import math
+
+from patchpact.agents.roles.compiled import compiled
+
+from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
+from patchpact.agents.roles.layout import (
+    ABSTAIN,
+    AGENDA_ROWS,
+    ENTITY_SLOTS,
+    GLOBAL_FEATURES,
+    GLOBALS_START,
+    LEVER_START,
+    NOMINATE_START,
+    PASS,
+    SLOT_FEATURES,
+    SLOT_WIDTH,
+    SLOTS_START,
+    VOTE_START,
+    VOTES,
+)
+from patchpact.envs.core.agenda import clip, entry_risk
+from patchpact.envs.core.dispatch import dispatcher
+from patchpact.envs.core.negotiate import committed, payment_share
+from patchpact.envs.core.responsibility import liability_shares
+
+_BUSINESS = ROLE_INDEX["business"]
+_IT = ROLE_INDEX["it"]
+_VENDOR = ROLE_INDEX["vendor"]
+role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "S, st, k, i, mask")
+
+_GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
+_SLOT_NAMES = tuple(entry.name for entry in SLOT_FEATURES)
+assert _GLOBAL_NAMES[:8] == (
+    "phase_vote", "is_proposer", "may_vote", "windows_left", "horizon", "motions_left", "season_now", "season_next",
+)  # fmt: skip
+(
+    PHASE, PROPOSER, MAY_VOTE, WINDOWS_LEFT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY, BUDGET, OPEN_RISK,
+    PLANNED_DOWNTIME, PLANNED, OVERDUE, OPEN, MOTION_MODE, OWN_GAIN, PUBLIC_GAIN, QUOTE, LIABILITY, FREEZE, NIGHT,
+    OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
+) = (
+    GLOBALS_START + _GLOBAL_NAMES.index(name)
+    for name in (
+        "phase_vote", "is_proposer", "may_vote", "windows_left", "horizon", "motions_left", "season_now",
+        "capacity_left", "budget_left", "open_risk", "planned_downtime", "planned_patches", "overdue",
+        "open_patches", "motion_full", "motion_own_gain", "motion_public_gain", "motion_quote", "liability",
+        "freeze", "night_hours", "overtime", "price", "log_money_scale", "log_services",
+    )
+)  # fmt: skip
+
+
+@compiled
+def write_all(S, st, k):  # type: ignore[no-untyped-def]
+    """Slots, globals and masks of every agent, after anything but a plain change of phase."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for i in range(sc.na):
+        _write_slots(S, st, k, i, sc, w)
+        _write_steady_globals(S, st, k, i, sc, w)
+    write_phase(S, st, k)
+
+
+@compiled
+def _write_slots(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
+    obs = st.observation[k, i]
+    scale = 1.0 / sc.money_scale
+    for n in range(ENTITY_SLOTS):
+        at = SLOTS_START + n * SLOT_WIDTH
+        v = st.slot[k, n]
+        if v < 0:
+            obs[at : at + SLOT_WIDTH] = 0.0
+            continue
+        here = st.service[w.s0 + v]
+        static = S.service[sc.s0 + v]
+        obs[at] = 1.0
+        obs[at + 1] = clip(entry_risk(S, st, k, v) * scale)
+        obs[at + 2] = here.q
+        obs[at + 3] = static.exposed
+        obs[at + 4] = static.owner == i
+        obs[at + 5] = here.scanned
+
+
+@compiled
+def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
+    """Globals that change only with a window, a plan or a lever."""
+    obs = st.observation[k, i]
+    scale = 1.0 / sc.money_scale
+    agent = S.agent[sc.a0 + i]
+    state = st.agent[k, i]
+    planned = 0.0
+    frozen = 0
+    night = 0
+    price = 0.0
+    vendors = 0
+    for r in range(sc.nr):
+        flow = st.flow[w.r0 + r]
+        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        planned += hours * flow.public_rate * w.season[0]
+    for other in range(sc.na):
+        frozen = max(frozen, st.agent[k, other].freeze)
+        night = max(night, st.agent[k, other].night)
+        if S.agent[sc.a0 + other].role == _VENDOR:
+            price += st.agent[k, other].price
+            vendors += 1
+    share_it, share_business, share_vendor = liability_shares(
+        sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, True
+    )
+    share = 0.0
+    if sc.responsibility_enabled:
+        if agent.role == _IT:
+            share = share_it
+        elif agent.role == _BUSINESS:
+            share = share_business
+        elif agent.role == _VENDOR:
+            share = share_vendor
+    obs[WINDOWS_LEFT] = (sc.windows - w.t) / sc.windows
+    obs[HORIZON] = clip((sc.windows - w.t + sc.tail_windows) / 12.0)
+    for n in range(3):
+        obs[SEASON + n] = clip(w.season[n])
+    obs[CAPACITY] = clip(w.capacity_left / sc.capacity_hours) if sc.capacity_hours > 0.0 else 0.0
+    obs[OPEN_RISK] = clip(w.open_risk * scale)
+    obs[PLANNED_DOWNTIME] = clip(planned * scale)
+    obs[PLANNED] = clip(0.25 * w.planned_n)
+    obs[OVERDUE] = clip(w.overdue / 16.0)
+    obs[OPEN] = clip(w.open_n / 64.0)
+    obs[LIABILITY] = share
+    obs[FREEZE] = state.freeze if agent.role == _BUSINESS else frozen
+    obs[NIGHT] = state.night if agent.role == _BUSINESS else night
+    obs[OVERTIME] = w.overtime
+    obs[PRICE] = clip(state.price if agent.role == _VENDOR else price / max(vendors, 1))
+    obs[LOG_SCALE] = math.log10(sc.money_scale)
+    obs[LOG_SERVICES] = math.log10(max(sc.ns, 1))
+
+
+@compiled
+def write_phase(S, st, k):  # type: ignore[no-untyped-def]
+    """What every step changes: phase, proposer, the motion's figures, budgets, masks."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    scale = 1.0 / sc.money_scale
+    for i in range(sc.na):
+        obs = st.observation[k, i]
+        agent = st.agent[k, i]
+        budget = S.agent[sc.a0 + i].budget
+        obs[PHASE] = w.voting
+        obs[PROPOSER] = w.proposer == i and not w.over
+        obs[MAY_VOTE] = agent.may_vote
+        obs[MOTIONS_LEFT] = (sc.motions_per_window - w.motion) / sc.motions_per_window
+        obs[BUDGET] = min(agent.budget / budget, 1.0) if budget > 0.0 else 0.0
+        for mode in range(4):
+            obs[MOTION_MODE + mode] = w.voting and w.mode == mode
+        obs[OWN_GAIN] = clip(agent.own_gain * scale)
+        obs[PUBLIC_GAIN] = clip(w.public_gain * scale) if w.voting else 0.0
+        obs[QUOTE] = clip(w.quote * scale)
+        _write_mask(S, st, k, i, sc, w, agent)
+
+
+@compiled
+def _write_mask(S, st, k, i, sc, w, agent):  # type: ignore[no-untyped-def]
+    mask = st.mask[k, i]
+    mask[:] = 0
+    if w.voting:
+        mask[ABSTAIN] = 1
+        if agent.may_vote:
+            free = agent.budget - committed(S, st, k, i)
+            for vote in range(len(VOTES)):
+                paid = payment_share(vote) * w.quote
+                mask[VOTE_START + vote] = paid <= 0.0 or paid <= free
+        return
+    mask[PASS] = 1
+    if w.over:
+        return
+    if w.proposer == i:
+        role = S.agent[sc.a0 + i].role
+        for r in range(AGENDA_ROWS):
+            row = st.row[k, r]
+            if row.patch < 0:
+                continue
+            if not sc.governance_enabled and role != _IT and S.patch[sc.p0 + row.patch].owner != i:
+                continue
+            for mode in range(4):
+                mask[NOMINATE_START + 4 * r + mode] = row.feasible[mode]
+    role_mask_levers(S.agent[sc.a0 + i].role, S, st, k, i, mask)
+
+
+assert LEVER_START == VOTE_START + len(VOTES)

@@ -1,0 +1,148 @@
+"""How compromise spreads over the service graph: the estimate agents see and the law it bounds.
+
+The estimate is the least fixed point of the noisy-OR system over services and CVE attempts,
+
+    q_v = 1 - prod_c (1 - a_c e_cv) * prod_{u -> v} (1 - q_u p_uv),
+
+an upper bound of the probability that v is compromised within a window, equal to it where every service has one
+directed walk from each CVE. ``a_c`` is the attempt's probability, ``e_cv`` the entry's, ``p_uv`` the lateral edge's.
+One reverse sweep gives the derivative of the expected loss by every q.
+"""
+
+from __future__ import annotations
+
+from patchpact.agents.roles.compiled import compiled
+
+MAX_SWEEPS = 500
+
+
+@compiled
+def fixed_point(S, st, k, tolerance):  # type: ignore[no-untyped-def]
+    """Least fixed point from ``base`` (the product over CVEs, in each service); returns the sweeps it took.
+
+    Starts at no compromise and sweeps callers first, so an acyclic graph takes one sweep.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for v in range(sc.ns):
+        st.service[w.s0 + v].q = 1.0 - st.service[w.s0 + v].base
+    for sweep in range(MAX_SWEEPS):
+        change = 0.0
+        for place in range(sc.ns):
+            v = S.service[sc.s0 + place].rank
+            static = S.service[sc.s0 + v]
+            if static.in0 == static.in1:
+                continue
+            escape = st.service[w.s0 + v].base
+            for e in range(static.in0, static.in1):
+                escape *= 1.0 - st.service[w.s0 + S.incoming[e].other].q * S.incoming[e].probability
+            here = st.service[w.s0 + v]
+            change = max(change, abs(1.0 - escape - here.q))
+            here.q = 1.0 - escape
+        if sc.acyclic or change <= tolerance:
+            return sweep + 1
+    return MAX_SWEEPS
+
+
+@compiled
+def adjoint(S, st, k, tolerance):  # type: ignore[no-untyped-def]
+    """d(sum of q_v loss_v) / d(base escape of v), negated, into ``adjoint``; after ``fixed_point``.
+
+    With x_v the derivative by q_v, x_u = loss_u + sum_{u -> v} x_v p_uv (1 - q_v) / (1 - q_u p_uv), iterated on cycles.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for v in range(sc.ns):
+        st.service[w.s0 + v].adjoint = S.service[sc.s0 + v].loss
+    for sweep in range(MAX_SWEEPS):
+        change = 0.0
+        for place in range(sc.ns - 1, -1, -1):
+            u = S.service[sc.s0 + place].rank
+            static = S.service[sc.s0 + u]
+            if static.out0 == static.out1:
+                continue
+            here = st.service[w.s0 + u]
+            total = static.loss
+            for e in range(static.out0, static.out1):
+                there = st.service[w.s0 + S.outgoing[e].other]
+                p = S.outgoing[e].probability
+                total += there.adjoint * p * (1.0 - there.q) / max(1.0 - here.q * p, 1e-12)
+            change = max(change, abs(total - here.adjoint) / (1.0 + abs(total)))
+            here.adjoint = total
+        if sc.acyclic or change <= tolerance:
+            return sweep + 1
+    return MAX_SWEEPS
+
+
+@compiled
+def expected_loss(S, st, k):  # type: ignore[no-untyped-def]
+    """Sum of q_v loss_v (k€ a window), after ``fixed_point``."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    total = 0.0
+    for v in range(sc.ns):
+        total += st.service[w.s0 + v].q * S.service[sc.s0 + v].loss
+    return total
+
+
+@compiled
+def mitigation(p, sc, day):  # type: ignore[no-untyped-def]
+    """Share of the patch's hazard that is left on that day."""
+    return sc.mitigate_hazard if p.mitigated_from <= day < p.mitigated_until else 1.0
+
+
+@compiled
+def patch_survival(S, st, k, j, day, informed):  # type: ignore[no-untyped-def]
+    """P(no entry through patch j's open findings within a window), publicly or with the hidden reachability."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    p = st.patch[w.p0 + j]
+    static = S.patch[sc.p0 + j]
+    factor = mitigation(p, sc, day) * (p.truth if informed else 1.0)
+    survival = 1.0
+    for f in range(static.find0, static.find1):
+        c = st.cve[w.c0 + S.finding[f].cve]
+        if c.known <= w.t:
+            survival *= 1.0 - min(c.attempt * min(S.finding[f].entry * factor, 1.0), 1.0)
+    return survival
+
+
+@compiled
+def set_base(S, st, k, informed):  # type: ignore[no-untyped-def]
+    """Escape probability of every service from direct entry, from the open patches' findings."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    day = w.t * sc.window_days
+    for v in range(sc.ns):
+        st.service[w.s0 + v].base = 1.0
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        if p.done or p.known == 0:
+            p.survival = 1.0
+            continue
+        p.survival = patch_survival(S, st, k, j, day, informed)
+        st.service[w.s0 + S.patch[sc.p0 + j].service].base *= p.survival
+
+
+@compiled
+def marginal(S, st, k, j):  # type: ignore[no-untyped-def]
+    """Expected loss a window (k€) that patch j's removal saves: exact at its service, first order beyond."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    v = st.service[w.s0 + S.patch[sc.p0 + j].service]
+    survival = st.patch[w.p0 + j].survival
+    return v.adjoint * (1.0 - v.q) * (1.0 - survival) / max(survival, 1e-12)
+
+
+@compiled
+def estimate(S, st, k, informed):  # type: ignore[no-untyped-def]
+    """Bases, fixed point, adjoint and every patch's marginal; returns the expected loss a window (k€)."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    set_base(S, st, k, informed)
+    fixed_point(S, st, k, 1e-12)
+    adjoint(S, st, k, 1e-12)
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        p.risk = 0.0 if p.survival >= 1.0 else marginal(S, st, k, j)
+    return expected_loss(S, st, k)

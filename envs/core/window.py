@@ -1,0 +1,506 @@
+"""What happens between negotiations: plans are carried out, attacks come, the world moves, a new window opens."""
+
+from __future__ import annotations
+
+import math
+
+from patchpact.agents.roles.compiled import compiled
+
+from patchpact.envs.core import agenda, negotiate, random, risk
+from patchpact.envs.core.agenda import EMERGENCY, FULL, MITIGATE, NO_DEADLINE
+from patchpact.envs.core.ledger import (
+    DAMAGE,
+    DOWNTIME,
+    EFFORT,
+    FEE,
+    FINE,
+    LIABILITY,
+    ROLLBACK,
+    SUPPORT,
+    WARRANTY,
+    book,
+    nature,
+    outside,
+    party,
+)
+from patchpact.envs.core.records import BREADTH_ATOMS
+from patchpact.envs.core.responsibility import liability_shares
+
+NEGLIGIBLE = 0.003
+"""Window probability under which a CVE's silence is not counted as evidence about its breadth."""
+
+
+@compiled
+def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
+    """A fresh world: hidden values and the initial state from keyed draws, then the first window opens."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    w.seed = seed
+    w.t = 0
+    w.turn = 0
+    w.over = 0
+    w.welfare_keur = w.damage_keur = w.effort_keur = w.downtime_keur = w.fines_keur = w.spend_keur = 0.0
+    w.downtime_hours = w.risk_left_keur = w.patches_done = w.patches_failed = 0.0
+    w.motions_proposed = w.motions_passed = w.deadlines_missed = w.incidents = w.tail_keur = 0.0
+    span = max(sc.windows - 1, 1)
+    for n in range(sc.nc):
+        static = S.cve[sc.c0 + n]
+        c = st.cve[w.c0 + n]
+        c.epss = static.epss
+        c.kev = static.kev
+        c.breadth = min(
+            sc.breadth_median * math.exp(sc.breadth_log_sd * random.normal(seed, random.BREADTH, static.uid, 0)), 1.0
+        )
+        c.known = static.known
+        if static.known < 0:
+            c.known = 0
+            if random.uniform(seed, random.KNOWN, static.uid, 0) >= sc.initially_known_share:
+                c.known = 1 + int(random.uniform(seed, random.KNOWN, static.uid, 1) * span)
+        c.known_day = c.known * sc.window_days
+        if c.known == 0:
+            c.known_day = -30.0 * random.uniform(seed, random.AGE, static.uid, 0)
+        c.kev_day = c.known_day
+        c.mean_breadth = 0.0
+        for a in range(BREADTH_ATOMS):
+            c.weights[a] = sc.atom_weights[a]
+            c.mean_breadth += sc.atom_weights[a] * sc.atoms[a]
+        set_window_probability(c, sc)
+    for n in range(sc.ns):
+        st.service[w.s0 + n].scanned = 0
+    for j in range(sc.np):
+        _start_patch(S, st, k, j, seed)
+    for r in range(sc.nr):
+        static = S.flow[sc.r0 + r]
+        flow = st.flow[w.r0 + r]
+        flow.public_rate = static.rate
+        flow.true_rate = static.rate * random.lognormal_mean_one(
+            random.normal(seed, random.REVENUE_TRUTH, static.uid, 0), sc.revenue_log_sd
+        )
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        agent.price = 1.0
+        agent.price_level = 1
+        agent.disclosure = 0
+    open_window(S, st, k)
+
+
+@compiled
+def _start_patch(S, st, k, j, seed):  # type: ignore[no-untyped-def]
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    p = st.patch[w.p0 + j]
+    p.done = 0
+    p.failed = 0
+    p.backported = 0
+    p.mitigated_from = p.mitigated_until = -1.0
+    p.done_day = -1.0
+    p.release = static.release
+    p.late = 0
+    p.last_shown = -1
+    p.public_regression = static.regression
+    shift = random.normal(seed, random.REGRESSION_TRUTH, static.uid, 0)
+    p.regression = min(static.regression * random.lognormal_mean_one(shift, sc.regression_log_sd), 1.0)
+    shift = random.normal(seed, random.EFFORT_TRUTH, static.uid, 0)
+    p.effort = static.effort * random.lognormal_mean_one(shift, sc.effort_log_sd)
+    z_signal = random.normal(seed, random.SIGNAL, static.uid, 0)
+    z_rest = random.normal(seed, random.REACHABILITY, static.uid, 0)
+    told = min(sc.signal_log_sd, sc.reachability_log_sd)
+    rest = math.sqrt(max(sc.reachability_log_sd**2 - told**2, 0.0))
+    p.signal = random.lognormal_mean_one(z_signal, told)
+    p.truth = p.signal * random.lognormal_mean_one(z_rest, rest)
+
+
+@compiled
+def set_window_probability(c, sc):  # type: ignore[no-untyped-def]
+    """P(exploited somewhere within a window) from EPSS, which is for 30 days."""
+    c.window_probability = 1.0 - (1.0 - min(c.epss, 0.9999)) ** (sc.window_days / 30.0)
+
+
+@compiled
+def open_window(S, st, k):  # type: ignore[no-untyped-def]
+    """Announce season and news, restore hours and budgets, estimate risk, set the agenda, name the proposer."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    w.motion = 0
+    w.voting = 0
+    w.row = -1
+    w.quote = 0.0
+    w.public_gain = 0.0
+    w.planned_n = 0
+    w.overtime = 0
+    w.capacity_left = sc.capacity_hours
+    for n in range(3):
+        w.season[n] = season(sc, w.seed, w.t + n)
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        agent.budget = S.agent[sc.a0 + i].budget
+        agent.night = 0
+        agent.freeze = 0
+        agent.may_vote = 0
+        agent.own_gain = 0.0
+    for r in range(sc.nr):
+        flow = st.flow[w.r0 + r]
+        flow.longest = flow.total = flow.opened = 0.0
+    for n in range(sc.nc):
+        c = st.cve[w.c0 + n]
+        c.attempt = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+    read_findings(S, st, k)
+    w.open_risk = risk.estimate(S, st, k, False)
+    agenda.choose_agenda(S, st, k)
+    agenda.choose_slots(S, st, k)
+    agenda.refresh_rows(S, st, k)
+    negotiate.name_proposer(S, st, k)
+
+
+@compiled
+def season(sc, seed, window):  # type: ignore[no-untyped-def]
+    """The revenue multiplier of a window, announced two windows ahead."""
+    u = random.uniform(seed, random.SEASON, 0, window)
+    if u < sc.season_low_probability:
+        return sc.season_low
+    return sc.season_high if u < sc.season_low_probability + sc.season_high_probability else 1.0
+
+
+@compiled
+def read_findings(S, st, k):  # type: ignore[no-untyped-def]
+    """Per open patch: known findings, worst scores, KEV membership and earliest deadline."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    w.open_n = 0
+    w.overdue = 0
+    now = w.t * sc.window_days
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        p.planned = -1
+        if p.done:
+            continue
+        static = S.patch[sc.p0 + j]
+        p.known = 0
+        p.cvss = p.epss = 0.0
+        p.kev = 0
+        due = NO_DEADLINE
+        for f in range(static.find0, static.find1):
+            finding = S.finding[f]
+            c = st.cve[w.c0 + finding.cve]
+            if c.known > w.t:
+                continue
+            p.known += 1
+            p.cvss = max(p.cvss, finding.cvss)
+            p.epss = max(p.epss, c.epss)
+            if finding.days >= 0:
+                due = min(due, c.known_day + finding.days)
+            if c.kev:
+                p.kev = 1
+                if finding.days_kev >= 0:
+                    due = min(due, max(c.kev_day, c.known_day) + finding.days_kev)
+        p.due = max(due, p.release * sc.window_days) if due < NO_DEADLINE else NO_DEADLINE
+        w.open_n += p.known > 0
+        w.overdue += p.due < now
+
+
+@compiled
+def close_window(S, st, k):  # type: ignore[no-untyped-def]
+    """Carry out the plan, let attacks come, book what is due, move the world; after the last window the tail."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for order in range(w.planned_n):
+        for j in range(sc.np):
+            p = st.patch[w.p0 + j]
+            if p.planned >= 0 and p.order == order:
+                _carry_out(S, st, k, j)
+                break
+    _book_downtime(S, st, k)
+    book_incidents(S, st, k, w.t)
+    _book_fines(S, st, k)
+    _drift(S, st, k)
+    w.t += 1
+    if w.t < sc.windows:
+        open_window(S, st, k)
+    else:
+        _finish(S, st, k)
+
+
+@compiled
+def _carry_out(S, st, k, j):  # type: ignore[no-untyped-def]
+    """One planned patch: labour, fee, support; a regression rolls it back, cost paid and finding still open."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    p = st.patch[w.p0 + j]
+    mode = p.planned
+    payer = party(st, static.it)
+    rate = sc.labour_keur_per_hour
+    blocked = mode != MITIGATE and not _needs_done(S, st, k, j)
+    spent = book(S, st, k, payer, nature(st), EFFORT, p.effort * agenda.effort_factor(sc, mode) * rate)
+    if mode == MITIGATE:
+        p.mitigated_from = p.day
+        p.mitigated_until = p.day + sc.mitigate_windows * sc.window_days
+    elif blocked:
+        p.failed += 1
+    else:
+        owner = static.owner
+        maker = party(st, static.vendor)
+        price = st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0
+        book(S, st, k, owner, maker, FEE, static.fee * price)
+        if static.vendor >= 0:
+            spent += book(S, st, k, maker, nature(st), SUPPORT, sc.support_keur)
+        if random.uniform(w.seed, random.REGRESSION, static.uid, w.t) < p.regression:
+            p.failed += 1
+            w.patches_failed += 1.0
+            if mode == FULL or mode == EMERGENCY:
+                labour = sc.rollback_effort * p.effort * rate
+                spent += book(S, st, k, payer, nature(st), ROLLBACK, labour)
+                _roll_back(S, st, k, j)
+        else:
+            p.done = 1
+            p.done_day = p.day
+            w.patches_done += 1.0
+    w.effort_keur += spent
+    w.spend_keur += spent
+
+
+@compiled
+def _needs_done(S, st, k, j):  # type: ignore[no-untyped-def]
+    """Whether every prerequisite is in: one planned in the same window may have been rolled back."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for n in range(S.patch[sc.p0 + j].need0, S.patch[sc.p0 + j].need1):
+        if not st.patch[w.p0 + S.needs[n]].done:
+            return False
+    return True
+
+
+@compiled
+def _roll_back(S, st, k, j):  # type: ignore[no-untyped-def]
+    """Revenue lost while a failed patch is undone; the vendor covers part of it under warranty."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    service = S.service[sc.s0 + static.service]
+    for n in range(service.link0, service.link1):
+        link = S.link[n]
+        owner = S.flow[sc.r0 + link.flow].owner
+        hours = link.weight * static.downtime * sc.rollback_downtime
+        night = sc.night_factor if st.agent[k, owner].night else 1.0
+        cost = book(
+            S, st, k, owner, nature(st), ROLLBACK, hours * st.flow[w.r0 + link.flow].true_rate * w.season[0] * night
+        )
+        if static.vendor >= 0:
+            book(S, st, k, static.vendor, owner, WARRANTY, sc.rollback_vendor_share * cost)
+        w.downtime_hours += hours
+        w.downtime_keur += cost
+
+
+@compiled
+def _book_downtime(S, st, k):  # type: ignore[no-untyped-def]
+    """Revenue lost to this window's planned outages, flow by flow."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for r in range(sc.nr):
+        flow = st.flow[w.r0 + r]
+        if flow.opened <= 0.0:
+            continue
+        owner = S.flow[sc.r0 + r].owner
+        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        night = sc.night_factor if st.agent[k, owner].night else 1.0
+        cost = book(S, st, k, owner, nature(st), DOWNTIME, hours * flow.true_rate * w.season[0] * night)
+        w.downtime_hours += hours
+        w.downtime_keur += cost
+
+
+@compiled
+def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
+    """Attempts of a window, and the loss they bring: sampled, or its expectation given what was seen so far.
+
+    The expectation is the noisy-OR estimate with the hidden reachability and the posterior breadth: an upper bound
+    of the mean of the sampled law (``patchpact check`` prints by how much).
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if sc.incident_loss == 1:
+        _book_expected_loss(S, st, k, window)
+    for v in range(sc.ns):
+        st.service[w.s0 + v].hit = -1
+    reached = 0
+    for n in range(sc.nc):
+        c = st.cve[w.c0 + n]
+        if c.known > window:
+            continue
+        static = S.cve[sc.c0 + n]
+        chance = min(c.breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+        attempted = random.uniform(w.seed, random.ATTEMPT, static.uid, window) < chance
+        if attempted:
+            reached = _enter(S, st, k, n, window, reached)
+        if attempted or c.window_probability > NEGLIGIBLE:
+            _learn_breadth(c, sc, attempted)
+    if sc.incident_loss == 1:
+        return
+    head = 0
+    while head < reached:
+        u = st.service[w.s0 + head].queue
+        for e in range(S.service[sc.s0 + u].out0, S.service[sc.s0 + u].out1):
+            edge = S.outgoing[e]
+            there = st.service[w.s0 + edge.other]
+            if there.hit < 0 and random.uniform(w.seed, random.LATERAL, edge.uid, window) < edge.probability:
+                there.hit = st.service[w.s0 + u].hit
+                st.service[w.s0 + reached].queue = edge.other
+                reached += 1
+        head += 1
+    for n in range(reached):
+        v = st.service[w.s0 + n].queue
+        w.incidents += 1.0
+        _book_loss(S, st, k, v, st.service[w.s0 + v].hit, S.service[sc.s0 + v].loss, window)
+
+
+@compiled
+def _enter(S, st, k, n, window, reached):  # type: ignore[no-untyped-def]
+    """An attempt on a CVE, one event for all services that have it: marks and queues those it enters."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.cve[sc.c0 + n]
+    day = (window + random.uniform(w.seed, random.ATTEMPT_DAY, static.uid, window)) * sc.window_days
+    for m in range(static.user0, static.user1):
+        finding = S.finding[S.cve_finding[m]]
+        p = st.patch[w.p0 + finding.patch]
+        if p.done and p.done_day <= day:
+            continue
+        chance = min(finding.entry * p.truth * risk.mitigation(p, sc, day), 1.0)
+        here = st.service[w.s0 + S.patch[sc.p0 + finding.patch].service]
+        if here.hit < 0 and random.uniform(w.seed, random.ENTRY, finding.uid, window) < chance:
+            here.hit = finding.patch
+            st.service[w.s0 + reached].queue = S.patch[sc.p0 + finding.patch].service
+            reached += 1
+    return reached
+
+
+@compiled
+def _learn_breadth(c, sc, attempted):  # type: ignore[no-untyped-def]
+    """Bayes on the discretised breadth: an attempt seen here makes broad exploitation likelier, silence less."""
+    total = 0.0
+    mean = 0.0
+    for a in range(BREADTH_ATOMS):
+        x = min(sc.atoms[a] * c.window_probability * sc.attempt_multiplier, 1.0)
+        weight = c.weights[a] * (x if attempted else 1.0 - x)
+        c.weights[a] = weight
+        total += weight
+        mean += weight * sc.atoms[a]
+    if total > 1e-30:
+        c.mean_breadth = mean / total
+        for a in range(BREADTH_ATOMS):
+            c.weights[a] /= total
+
+
+@compiled
+def _book_loss(S, st, k, v, origin, loss, window):  # type: ignore[no-untyped-def]
+    """Damage at service v, entered through patch ``origin``: it falls outside, and agents owe their shares of it."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    lost = book(S, st, k, outside(st), nature(st), DAMAGE, loss)
+    w.damage_keur += lost
+    if window >= sc.windows:
+        w.tail_keur += lost
+    static = S.patch[sc.p0 + origin]
+    share_it, share_business, share_vendor = liability_shares(
+        sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
+    )
+    if static.it >= 0:
+        book(S, st, k, static.it, outside(st), LIABILITY, share_it * loss)
+    book(S, st, k, S.service[sc.s0 + v].owner, outside(st), LIABILITY, share_business * loss)
+    if static.vendor >= 0:
+        book(S, st, k, static.vendor, outside(st), LIABILITY, share_vendor * loss)
+
+
+@compiled
+def _book_expected_loss(S, st, k, window):  # type: ignore[no-untyped-def]
+    """Expected loss of the window; patches carried out in it count for the days before."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    start = window * sc.window_days
+    for v in range(sc.ns):
+        st.service[w.s0 + v].base = 1.0
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        p.survival = 1.0
+        open_share = 1.0
+        if p.done:
+            open_share = min(max((p.done_day - start) / sc.window_days, 0.0), 1.0)
+        if open_share > 0.0 and p.known > 0:
+            p.survival = 1.0 - open_share * (1.0 - risk.patch_survival(S, st, k, j, start, True))
+            st.service[w.s0 + S.patch[sc.p0 + j].service].base *= p.survival
+    risk.fixed_point(S, st, k, 1e-12)
+    risk.adjoint(S, st, k, 1e-12)
+    total = risk.expected_loss(S, st, k)
+    parts = 0.0
+    for j in range(sc.np):
+        if st.patch[w.p0 + j].survival < 1.0:
+            parts += risk.marginal(S, st, k, j)
+    if parts <= 0.0:
+        return
+    for j in range(sc.np):
+        if st.patch[w.p0 + j].survival < 1.0:
+            _book_loss(S, st, k, S.patch[sc.p0 + j].service, j, risk.marginal(S, st, k, j) / parts * total, window)
+
+
+@compiled
+def _book_fines(S, st, k):  # type: ignore[no-untyped-def]
+    """A fine for every day of this window that a released fix stood open past its deadline, paid by IT."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    start = w.t * sc.window_days
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        if p.known == 0 or p.due >= start + sc.window_days or p.done_day >= 0.0 and p.done_day < start:
+            continue
+        end = p.done_day if p.done else start + sc.window_days
+        days = end - max(p.due, start)
+        if days <= 0.0:
+            continue
+        if not p.late:
+            p.late = 1
+            w.deadlines_missed += 1.0
+        payer = party(st, S.patch[sc.p0 + j].it)
+        w.fines_keur += book(S, st, k, payer, outside(st), FINE, sc.fine_keur_per_day * days)
+
+
+@compiled
+def _drift(S, st, k):  # type: ignore[no-untyped-def]
+    """EPSS jumps (an exploit is published) and declines; a jump may bring the CVE into KEV."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for n in range(sc.nc):
+        uid = S.cve[sc.c0 + n].uid
+        u = random.uniform(w.seed, random.EPSS, uid, w.t)
+        if u >= sc.epss_jump_probability + sc.epss_decline_probability:
+            continue
+        c = st.cve[w.c0 + n]
+        jump = u < sc.epss_jump_probability
+        odds = sc.epss_jump_odds if jump else sc.epss_decline_odds
+        c.epss = odds * c.epss / (1.0 + (odds - 1.0) * c.epss)
+        set_window_probability(c, sc)
+        if jump and not c.kev and random.uniform(w.seed, random.KEV, uid, w.t) < sc.kev_entry_probability:
+            c.kev = 1
+            c.kev_day = (w.t + 1.0) * sc.window_days
+
+
+@compiled
+def _finish(S, st, k):  # type: ignore[no-untyped-def]
+    """After the last window: the loss over the tail, with nothing more done; then nothing is on the table."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for n in range(sc.nc):
+        c = st.cve[w.c0 + n]
+        c.attempt = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+    read_findings(S, st, k)
+    w.risk_left_keur = risk.estimate(S, st, k, False) * sc.tail_windows
+    w.open_risk = w.risk_left_keur / max(sc.tail_windows, 1)
+    for window in range(sc.windows, sc.windows + sc.tail_windows):
+        book_incidents(S, st, k, window)
+    for r in range(st.row.shape[1]):
+        st.row[k, r].patch = -1
+    for n in range(st.slot.shape[1]):
+        st.slot[k, n] = -1
+    w.motion = sc.motions_per_window
+    w.planned_n = 0
+    w.over = 1
+    agenda.refresh_rows(S, st, k)
