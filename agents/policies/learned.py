@@ -1,0 +1,278 @@
+"""Policies learned by ``patchpact.training``: saved and loaded as safetensors and JSON, without ray or
+pickle.
+
+A policy folder holds ``policy.json`` (layout, roles, sizes, names of entries and actions) and one
+``<role>.safetensors`` for each role. Entries and actions are kept by name: a folder written under an older
+layout still loads when newer layouts only append.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from patchpact.agents.policies.network import ObservationShape, PolicyNetwork, ValueNetwork
+from patchpact.agents.roles import action_names, layout
+
+FORMAT = 1
+POLICY_FILE = "policy.json"
+
+
+def current_shape() -> ObservationShape:
+    """The observation's sizes under this version's layout."""
+    return ObservationShape(
+        rows=layout.AGENDA_ROWS,
+        row_width=layout.ROW_WIDTH,
+        slots=layout.ENTITY_SLOTS,
+        slot_width=layout.SLOT_WIDTH,
+        global_width=layout.GLOBAL_WIDTH,
+    )
+
+
+def build_policy_network(action_names: Sequence[str], hidden: int) -> PolicyNetwork:
+    """An untrained policy network under this version's layout, for a role with these actions."""
+    return PolicyNetwork(current_shape(), action_names, layout.row_feature("on_motion"), hidden)
+
+
+def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: float) -> None:
+    """Start a policy from a soft version of the myopic rule instead of from chance.
+
+    Random play is far worse than doing nothing, so agents that start from it first learn to reject everything. This
+    sets the network's linear paths, which training changes like all other weights: nominations by their expected
+    gain, accept or reject by the motion's, pass rather than pull a lever.
+
+    Args:
+        network: a new network under this version's layout.
+        strength: logit for each unit of log(1 + gain); 0 changes nothing.
+        welfare_share: 1 reads the public estimates of welfare, 0 the agent's own account, a mix both.
+    """
+    views = (("own", 1.0 - welfare_share), ("public", welfare_share))
+    heads = network.heads
+    with torch.no_grad():
+        for view, share in views:
+            for mode in layout.MODES:
+                head = heads.by_row.index(f"nominate:*:{mode}")
+                network.row_skip.weight[head, layout.row_feature(f"{view}_{mode}")] += strength * share
+            gain = layout.global_feature(f"motion_{view}_gain") - layout.GLOBALS_START
+            network.plain_skip.weight[heads.plain.index("vote:accept"), gain] += strength * share
+            network.plain_skip.weight[heads.plain.index("vote:reject"), gain] -= strength * share
+        network.plain_head.bias[heads.plain.index("pass")] += strength
+
+
+def build_value_network(hidden: int) -> ValueNetwork:
+    """An untrained value network under this version's layout."""
+    return ValueNetwork(current_shape(), layout.global_feature("horizon") - layout.GLOBALS_START, hidden)
+
+
+class LearnedPolicy:
+    """One role's learned policy, with the interface of every policy.
+
+    By default it acts deterministically (the legal action of highest probability), which is how evaluations
+    report it; ``deterministic=False`` draws from its distribution with the caller's ``rng``.
+
+    Args:
+        role: the role it plays.
+        network: the trained network.
+        entries: for each entry of the network's observation its place in today's observation; None if equal.
+        actions: for each of the network's actions its place in today's action space; None if equal.
+        deterministic: whether to take the best action instead of drawing one.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        network: PolicyNetwork,
+        entries: NDArray[np.int64] | None = None,
+        actions: NDArray[np.int64] | None = None,
+        deterministic: bool = True,
+    ) -> None:
+        self.role = role
+        self.network = network.eval()
+        self.deterministic = deterministic
+        self._entries = entries
+        self._actions = actions
+
+    def logits(self, observation: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float32]:
+        """Masked logits ``(n, known actions)`` for observations ``(n, D)`` and masks ``(n, actions)``."""
+        if self._entries is not None:
+            observation = observation[:, self._entries]
+        if self._actions is not None:
+            mask = mask[:, self._actions]
+        with torch.no_grad():
+            scores: NDArray[np.float32] = self.network(
+                torch.from_numpy(np.ascontiguousarray(observation, dtype=np.float32)),
+                torch.from_numpy(np.ascontiguousarray(mask)),
+            ).numpy()
+        return scores
+
+    def act(self, observation: NDArray[Any], mask: NDArray[Any], rng: np.random.Generator) -> Any:
+        """Choose legal actions.
+
+        Args:
+            observation: ``(D,)`` or ``(n, D)``.
+            mask: ``(actions,)`` or ``(n, actions)``, nonzero where legal.
+            rng: source of randomness, used only if not ``deterministic``.
+
+        Returns:
+            An ``int``, or an int64 array ``(n,)`` for batched input. Where none of the actions this policy
+            knows is legal (a newer layout), the first legal one.
+        """
+        single = np.ndim(observation) == 1
+        observation, mask = np.atleast_2d(observation), np.atleast_2d(mask)
+        scores = self.logits(observation, mask)
+        if not self.deterministic:
+            scores = scores + rng.gumbel(size=scores.shape).astype(np.float32)
+        chosen = scores.argmax(-1)
+        if self._actions is not None:
+            chosen = self._actions[chosen]
+            unknown = mask[np.arange(len(mask)), chosen] == 0
+            chosen = np.where(unknown, (mask != 0).argmax(-1), chosen)
+        return int(chosen[0]) if single else chosen
+
+
+class LearnedPolicies(Mapping[str, LearnedPolicy]):
+    """The learned policies of all roles of a run, by role: ``policies["it"].act(...)``."""
+
+    def __init__(self, roles: Mapping[str, LearnedPolicy], name: str) -> None:
+        self.roles = dict(roles)
+        self.name = name
+
+    def __getitem__(self, role: str) -> LearnedPolicy:
+        return self.roles[role]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.roles)
+
+    def __len__(self) -> int:
+        return len(self.roles)
+
+    def __call__(self, role: str) -> LearnedPolicy:
+        """The policy of ``role``, so that these policies serve wherever a factory by role does."""
+        return self.roles[role]
+
+
+def _entry_names() -> list[str]:
+    return [entry.name for entry in layout.observation_entries()]
+
+
+def save_policy(
+    folder: Path,
+    networks: Mapping[str, Mapping[str, Tensor]],
+    action_names: Mapping[str, Sequence[str]],
+    hidden: int,
+) -> None:
+    """Write a policy folder.
+
+    Args:
+        folder: created if missing.
+        networks: for each role the state of its ``PolicyNetwork``.
+        action_names: for each role its actions in order.
+        hidden: width of the networks' hidden layers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for role, state in networks.items():
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in state.items()},
+            folder / f"{role}.safetensors",
+        )
+    description = {
+        "format": FORMAT,
+        "layout_version": layout.LAYOUT_VERSION,
+        "hidden": hidden,
+        "shape": vars(current_shape()),
+        "roles": {role: {"actions": list(action_names[role])} for role in networks},
+        "entries": _entry_names(),
+    }
+    (folder / POLICY_FILE).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+
+def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolicies:
+    """Load a learned policy from a run folder or a policy folder, without ray and without pickle.
+
+    Args:
+        folder: a run folder (its ``policy/`` is taken) or a policy folder.
+        deterministic: act by the most probable legal action (default) or draw.
+
+    Returns:
+        A mapping from role to policy.
+
+    Raises:
+        ValueError: one line, where the folder is missing, damaged or of an unknown layout.
+    """
+    folder = Path(folder)
+    place = folder / "policy" if (folder / "policy" / POLICY_FILE).is_file() else folder
+    file = place / POLICY_FILE
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        roles = {
+            role: _load_role(place, role, entry["actions"], description, deterministic)
+            for role, entry in description["roles"].items()
+        }
+    except FileNotFoundError as error:
+        problem = f"{error.filename or file}: no learned policy here; give a run folder or its policy/ folder"
+        raise ValueError(problem) from None
+    except OSError as error:
+        raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{file}: damaged ({type(error).__name__}: {error}); train or copy it again"
+        ) from None
+    return LearnedPolicies(roles, folder.resolve().name)
+
+
+def _load_role(
+    place: Path, role: str, names: Sequence[str], description: Mapping[str, Any], deterministic: bool
+) -> LearnedPolicy:
+    """One role's policy from its weights and the folder's description."""
+    file = place / POLICY_FILE
+    if description["format"] != FORMAT:
+        raise ValueError(f"{file}: format {description['format']!r} is unknown; this version reads {FORMAT}")
+    if description["layout_version"] > layout.LAYOUT_VERSION:
+        raise ValueError(
+            f"{file}: layout_version {description['layout_version']} is newer than this version's"
+            f" {layout.LAYOUT_VERSION}; update patchpact"
+        )
+    try:
+        today = tuple(action_names(role))
+    except (KeyError, ValueError):
+        raise ValueError(f"{file}: role {role!r} is unknown to this version") from None
+    entries = _places(description["entries"], _entry_names(), "entry", file)
+    actions = _places(names, today, "action", file)
+    network = PolicyNetwork(
+        ObservationShape(**description["shape"]),
+        names,
+        layout.row_feature("on_motion"),
+        description["hidden"],
+    )
+    weights = place / f"{role}.safetensors"
+    try:
+        network.load_state_dict(load_file(weights))
+    except SafetensorError as error:
+        raise ValueError(f"{weights}: damaged ({_first_line(error)}); train or copy it again") from None
+    except RuntimeError as error:
+        raise ValueError(f"{weights}: does not fit {file.name} ({_first_line(error)})") from None
+    return LearnedPolicy(role, network, entries, actions, deterministic)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _places(then: Sequence[str], today: Sequence[str], kind: str, file: Path) -> NDArray[np.int64] | None:
+    """Where each name of ``then`` stands in ``today``; None if the two are equal."""
+    if list(then) == list(today):
+        return None
+    index = {name: place for place, name in enumerate(today)}
+    missing = [name for name in then if name not in index]
+    if missing:
+        raise ValueError(f"{file}: {kind} {missing[0]!r} is unknown to this version's layout")
+    return np.array([index[name] for name in then], dtype=np.int64)

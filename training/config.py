@@ -1,0 +1,180 @@
+"""Settings of one training run, as they stand in the run folder's ``config.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+TRAINING_SEEDS_START = 2**31
+"""Worlds seen in training have seeds from here to 2**32."""
+VALIDATION_SEEDS_START = 2**30
+"""Validation worlds have seeds from here on; evaluations start at small seeds, so the three never meet."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        scenario: id or path of a scenario, or several, drawn anew for every episode.
+        out: the run folder.
+        timesteps: env-steps to train for (one step of one world, in which all agents act); whole iterations
+            are run until at least as many are done.
+        seed: of weights, worlds and exploration; equal seeds give equal curves with equal settings and
+        versions. reward: ``"own"`` (the agent's account), ``"welfare"`` (the whole world's welfare change,
+        for every agent) or
+            the share of welfare in a mix of the two, 0 to 1.
+        overrides: scenario parameters changed in training and validation.
+        incident_loss: ``"expected"`` trains on expected incident losses (less noise, same mean);
+            ``"sampled"`` on drawn ones. Validation and evaluation are always sampled.
+        num_envs: worlds that one runner steps side by side.
+        num_env_runners: remote ray actors that sample; 0 samples in this process.
+        rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
+            less than an episode would never show the late windows. 0 becomes the longest episode.
+        minibatch: decisions of a role in a gradient step.
+        epochs: passes over an iteration's decisions.
+        lr: Adam's step size.
+        gamma: discount per env-step; 1 by default, since episodes have a fixed horizon.
+        gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are
+        skipped). clip: PPO's ratio clip.
+        entropy: entropy bonus at the start; it falls linearly to ``entropy_end`` at ``timesteps``.
+        entropy_end: entropy bonus at the end.
+        grad_clip: largest gradient norm, for the policy and the value network apart.
+        hidden: width of the networks' hidden layers.
+        prior: how strongly a new policy leans towards what the observed estimates call a gain; 0 starts blank.
+        threads: torch threads of this process.
+        checkpoint_every: iterations between checkpoints.
+        validate_every: iterations between validations; the best one becomes ``checkpoints/best`` and
+        ``policy/``. validation_episodes: worlds in a validation, the same each time.
+        evaluation_episodes: worlds in the evaluation after training; 0 leaves it out.
+        evaluation_seed: its first seed.
+        evaluation_policies: names of the policies that the learned one is evaluated beside.
+    """
+
+    scenario: str | tuple[str, ...] = "boutique-v1"
+    out: str = "runs/run"
+    timesteps: int = 300_000
+    seed: int = 0
+    reward: str | float = "welfare"
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    incident_loss: str = "expected"
+    num_envs: int = 64
+    num_env_runners: int = 0
+    rollout_length: int = 0
+    minibatch: int = 1024
+    epochs: int = 4
+    lr: float = 1e-3
+    gamma: float = 1.0
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    entropy: float = 0.01
+    entropy_end: float = 0.001
+    grad_clip: float = 0.5
+    hidden: int = 64
+    prior: float = 2.0
+    threads: int = 1
+    checkpoint_every: int = 5
+    validate_every: int = 5
+    validation_episodes: int = 64
+    evaluation_episodes: int = 128
+    evaluation_seed: int = 0
+    evaluation_policies: tuple[str, ...] = ("do-nothing", "random", "risk-per-cost", "risk-per-cost-chain")
+
+    def __post_init__(self) -> None:
+        for name in ("scenario", "evaluation_policies"):
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+        if isinstance(self.reward, str) and self.reward not in ("own", "welfare"):
+            try:
+                object.__setattr__(self, "reward", float(self.reward))
+            except ValueError:
+                raise ValueError(
+                    f"reward: {self.reward!r} is not own, welfare or a share from 0 to 1"
+                ) from None
+        _check(self)
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios as a tuple, also when there is one."""
+        return (self.scenario,) if isinstance(self.scenario, str) else self.scenario
+
+    @property
+    def welfare_share(self) -> float:
+        """Share of welfare in the training reward, 0 to 1."""
+        if isinstance(self.reward, str):
+            return 1.0 if self.reward == "welfare" else 0.0
+        return self.reward
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Env-steps of one iteration."""
+        return self.num_envs * self.rollout_length * max(1, self.num_env_runners)
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole run."""
+        return math.ceil(self.timesteps / self.steps_per_iteration)
+
+    def to_json(self) -> str:
+        """The settings as JSON, readable by ``from_json``."""
+        return json.dumps(asdict(self), indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, place: str = "config.json") -> TrainConfig:
+        """Read settings. Raises ``ValueError`` (one line) for an unknown name or a bad value."""
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{place}: not JSON ({error})") from None
+        known = [f.name for f in fields(cls)]
+        for name in values:
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                mend = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"{place}: {name}: unknown setting{mend}")
+        try:
+            return cls(**values)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+
+    @classmethod
+    def load(cls, run: Path) -> TrainConfig:
+        """The settings of the run folder ``run``."""
+        file = run / "config.json"
+        try:
+            return cls.from_json(file.read_text(encoding="utf-8"), str(file))
+        except OSError as error:
+            raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _check(config: TrainConfig) -> None:
+    """Raise ``ValueError`` naming the first setting that is out of its range."""
+    if not config.scenarios:
+        raise ValueError("scenario: none given")
+    if config.incident_loss not in ("expected", "sampled"):
+        raise ValueError(f"incident_loss: {config.incident_loss!r} is not expected or sampled")
+    at_least = {
+        "timesteps": 1, "seed": 0, "num_envs": 1, "num_env_runners": 0, "rollout_length": 0, "minibatch": 1,
+        "epochs": 1, "hidden": 1, "threads": 1, "checkpoint_every": 1, "validate_every": 1,
+        "validation_episodes": 1, "evaluation_episodes": 0, "evaluation_seed": 0,
+    }  # fmt: skip
+    for name, low in at_least.items():
+        value = getattr(config, name)
+        if not isinstance(value, int) or isinstance(value, bool) or value < low:
+            raise ValueError(f"{name}: {value!r} is not a whole number from {low} on")
+    ranges = {
+        "lr": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
+        "entropy": (0.0, 10.0), "entropy_end": (0.0, 10.0), "grad_clip": (0.0, math.inf),
+        "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0),
+    }  # fmt: skip
+    for name, (lowest, highest) in ranges.items():
+        number = getattr(config, name)
+        if not isinstance(number, int | float) or not lowest <= number <= highest:
+            shown = "reward" if name == "welfare_share" else name
+            raise ValueError(f"{shown}: {number!r} is not a number from {lowest:g} to {highest:g}")

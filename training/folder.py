@@ -1,0 +1,211 @@
+"""The run folder: written so that a kill or a full disk at any moment loses nothing that was complete.
+
+``config.json``  ``progress.csv``  ``checkpoints/last`` and ``best``  ``policy/``  ``evaluation.json``
+``report.html``
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import fcntl
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from patchpact.training.config import TrainConfig
+
+STATE_FILE = "state.json"
+LOCK_FILE = ".lock"
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used or written; its text is one line that names the place and the mend."""
+
+
+@dataclass(frozen=True)
+class CheckpointState:
+    """What a checkpoint says of itself; the last file written into it."""
+
+    iteration: int
+    timesteps: int
+    seconds: float
+    validation: float | None
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn a failed write, such as a full disk, into one clear ``RunError``."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+        reason = "no space left on the disk" if full else (error.strerror or str(error))
+        raise RunError(
+            f"{place}: cannot be written: {reason}; what was saved before is complete: make room and resume"
+        ) from error
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace ``file`` by ``text`` in one step."""
+    with writing(file):
+        temporary = file.with_name(file.name + ".new")
+        try:
+            with temporary.open("w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Replace the folder ``target`` by what ``fill`` writes; the old one stays until it is complete."""
+    new, old = target.with_name(target.name + ".new"), target.with_name(target.name + ".old")
+    with writing(target):
+        try:
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(parents=True)
+            fill(new)
+            if target.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                target.rename(old)
+            new.rename(target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class RunFolder:
+    """One run on disk.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._lock: IO[str] | None = None
+
+    @property
+    def progress_file(self) -> Path:
+        """The table with one line for each iteration."""
+        return self.path / "progress.csv"
+
+    @property
+    def policy(self) -> Path:
+        """The exported policy of the best validation."""
+        return self.path / "policy"
+
+    @property
+    def evaluation_file(self) -> Path:
+        """The evaluation after training, a list of objects."""
+        return self.path / "evaluation.json"
+
+    def create(self, config: TrainConfig) -> None:
+        """Begin a run. Raises ``RunError`` if the folder has anything in it."""
+        if (self.path / "config.json").exists():
+            raise RunError(f"{self.path}: holds a run already; resume it or name another folder")
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self.path}: is not an empty folder; name another one")
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.path / "config.json", config.to_json())
+
+    def config(self) -> TrainConfig:
+        """The run's settings. Raises ``RunError`` where there is no run."""
+        if not (self.path / "config.json").is_file():
+            raise RunError(f"{self.path}: holds no run to resume (no config.json)")
+        return TrainConfig.load(self.path)
+
+    def lock(self) -> None:
+        """Claim the folder for this process. Raises ``RunError`` if another one trains in it."""
+        with writing(self.path):
+            self._lock = (self.path / LOCK_FILE).open("w", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            self._lock = None
+            raise RunError(
+                f"{self.path}: another process trains in it; wait or name another folder"
+            ) from None
+
+    def unlock(self) -> None:
+        """Give the folder free."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+            (self.path / LOCK_FILE).unlink(missing_ok=True)
+
+    # Checkpoints
+
+    def checkpoint(self, name: str) -> tuple[Path, CheckpointState] | None:
+        """The complete checkpoint ``name`` (``last`` or ``best``) with its state; None if there is none."""
+        for place in (self.path / "checkpoints" / name, self.path / "checkpoints" / f"{name}.old"):
+            with suppress(OSError, ValueError, TypeError):
+                state = json.loads((place / STATE_FILE).read_text(encoding="utf-8"))
+                return place, CheckpointState(**state)
+        return None
+
+    def save_checkpoint(self, name: str, state: CheckpointState, fill: Callable[[Path], None]) -> None:
+        """Replace the checkpoint ``name`` by what ``fill`` writes."""
+
+        def fill_all(folder: Path) -> None:
+            fill(folder)
+            (folder / STATE_FILE).write_text(json.dumps(asdict(state)) + "\n", encoding="utf-8")
+
+        replace_folder(self.path / "checkpoints" / name, fill_all)
+
+    def publish_policy(self) -> None:
+        """Copy the best checkpoint's policy to ``policy/`` (the last one's where there is no best)."""
+        found = self.checkpoint("best") or self.checkpoint("last")
+        if found is not None:
+            source = found[0] / "policy"
+            replace_folder(self.policy, lambda folder: _copy_files(source, folder))
+
+    # Progress
+
+    def append_progress(self, row: Mapping[str, float | int | str]) -> None:
+        """Add a line to ``progress.csv`` (with a head, if it is the first one)."""
+        with writing(self.progress_file):
+            new = not self.progress_file.exists() or not self.progress_file.stat().st_size
+            text = io.StringIO()
+            table = csv.DictWriter(text, fieldnames=list(row), lineterminator="\n")
+            if new:
+                table.writeheader()
+            table.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+            with self.progress_file.open("a", encoding="utf-8", newline="") as stream:
+                stream.write(text.getvalue())
+                stream.flush()
+
+    def progress(self) -> list[dict[str, str]]:
+        """The complete lines of ``progress.csv``."""
+        if not self.progress_file.exists():
+            return []
+        with self.progress_file.open(encoding="utf-8", newline="") as stream:
+            return [row for row in csv.DictReader(stream) if None not in row.values()]
+
+    def cut_progress(self, iteration: int) -> None:
+        """Drop lines after ``iteration``, which a resumed run will write again."""
+        rows = [row for row in self.progress() if int(row["iteration"]) <= iteration]
+        if not rows:
+            self.progress_file.unlink(missing_ok=True)
+            return
+        text = io.StringIO()
+        table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_text(self.progress_file, text.getvalue())
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    for file in sorted(source.iterdir()):
+        shutil.copyfile(file, target / file.name)

@@ -1,0 +1,55 @@
+"""PPO's learner with decision-to-decision advantages and gradients clipped apart for policy and value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
+from ray.rllib.connectors.learner import GeneralAdvantageEstimation
+from ray.rllib.policy.sample_batch import MultiAgentBatch
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+
+from patchpact.training.rllib.advantages import DecisionAdvantages
+from patchpact.training.rllib.minibatches import even_minibatches
+
+
+class NegotiationLearner(PPOTorchLearner):
+    """RLlib's PPO learner; the loss is RLlib's own."""
+
+    def build(self) -> None:
+        """Build as RLlib does, then put ``DecisionAdvantages`` in the place of its advantage estimation."""
+        super().build()
+        self._learner_connector.remove(GeneralAdvantageEstimation.__name__)
+        self._learner_connector.append(DecisionAdvantages(self.config.gamma, self.config.lambda_))
+
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Set the entropy bonus of now: RLlib does so after an update, and forgets it in a checkpoint."""
+        super().before_gradient_based_update(timesteps=timesteps)
+        for module_id in self.module.keys():  # noqa: SIM118 - iterating a MultiRLModule gives no ids
+            schedule = self.entropy_coeff_schedulers_per_module[module_id]
+            schedule.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+
+    def _create_iterator_if_necessary(
+        self, *, training_data: Any, num_epochs: int = 1, minibatch_size: int | None = None, **_: Any
+    ) -> Iterator[MultiAgentBatch]:
+        """RLlib's place to choose minibatches."""
+        batch = self._make_batch_if_necessary(training_data=training_data)
+        return even_minibatches(batch, num_epochs, minibatch_size or batch.count)
+
+    def postprocess_gradients_for_module(
+        self, *, module_id: str, config: Any = None, module_gradients_dict: dict[Any, torch.Tensor]
+    ) -> dict[Any, torch.Tensor]:
+        """Clip the norm of the policy's gradient and of the value's gradient, each on its own."""
+        module = self.module[module_id].unwrapped()
+        for network in (module.policy, module.value):
+            references = [self.get_param_ref(parameter) for parameter in network.parameters()]
+            gradients = [
+                module_gradients_dict[r] for r in references if module_gradients_dict.get(r) is not None
+            ]
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+            scale = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
+            for gradient in gradients:
+                gradient.mul_(scale)
+        return module_gradients_dict

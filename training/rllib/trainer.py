@@ -1,0 +1,206 @@
+"""One PPO training by RLlib behind five methods; nothing outside this folder knows ray."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import ray
+import torch
+from ray.rllib.algorithms.ppo import PPOConfig
+from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from patchpact.agents.roles import ROLES, action_names
+from patchpact.training.config import TrainConfig
+from patchpact.training.rllib.environment import NegotiationEnv, module_of, packed_space
+from patchpact.training.rllib.learner import NegotiationLearner
+from patchpact.training.rllib.module import RoleModule
+from patchpact.training.rllib.runner import FreshWorldsRunner, seed_streams
+
+
+def roles_played(config: TrainConfig) -> tuple[str, ...]:
+    """Roles that agents of the run's scenarios play, in the package's order."""
+    env = NegotiationEnv(env_config(config))
+    played = {module_of(number) for number in env.possible_agents}
+    env.close()
+    return tuple(role for role in ROLES if role in played)
+
+
+def env_config(config: TrainConfig) -> dict[str, Any]:
+    """What ``NegotiationEnv`` needs of the run's settings."""
+    return {
+        "scenarios": config.scenarios,
+        "overrides": {"incident_loss": config.incident_loss, **config.overrides},
+        "welfare_share": config.welfare_share,
+    }
+
+
+def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
+    """RLlib's configuration of the run. Modules stand in order: a set's order would change the curve."""
+    specs = {
+        role: RLModuleSpec(
+            module_class=RoleModule,
+            observation_space=packed_space(role),
+            action_space=gym.spaces.Discrete(len(action_names(role))),
+            model_config={
+                "action_names": tuple(action_names(role)),
+                "hidden": config.hidden,
+                "prior": config.prior,
+                "welfare_share": config.welfare_share,
+            },
+        )
+        for role in roles
+    }
+    return (
+        PPOConfig()
+        .environment(NegotiationEnv, env_config=env_config(config), disable_env_checking=True)
+        .framework("torch")
+        .env_runners(
+            env_runner_cls=FreshWorldsRunner,
+            num_env_runners=config.num_env_runners,
+            num_envs_per_env_runner=config.num_envs,
+            rollout_fragment_length=config.rollout_length,
+            batch_mode="truncate_episodes",
+        )
+        .learners(num_learners=0)
+        .multi_agent(policies=tuple(roles), policy_mapping_fn=module_of)
+        .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
+        .training(
+            learner_class=NegotiationLearner,
+            train_batch_size_per_learner=config.steps_per_iteration,
+            minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
+            num_epochs=config.epochs,
+            lr=config.lr,
+            gamma=config.gamma,
+            lambda_=config.gae_lambda,
+            clip_param=config.clip,
+            entropy_coeff=[[0, config.entropy], [config.timesteps, config.entropy_end]],
+            vf_loss_coeff=0.5,
+            vf_clip_param=float("inf"),
+            use_kl_loss=False,
+            grad_clip=config.grad_clip,
+        )
+        .callbacks(on_episode_end=_log_welfare)
+        .fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=1.0)
+        .debugging(seed=config.seed, log_level="ERROR")
+    )
+
+
+def _log_welfare(*, episode: Any, metrics_logger: Any, **_: Any) -> None:
+    """Log an ended episode's welfare (k€), summed and counted: the mean is over this iteration alone."""
+    infos = episode.get_infos(-1)
+    totals = next(iter(infos.values())).get("episode", {})
+    if "welfare_keur" in totals:
+        metrics_logger.log_value("welfare_keur_sum", float(totals["welfare_keur"]), reduce="sum")
+        metrics_logger.log_value("welfare_keur_count", 1, reduce="sum")
+
+
+def _begin_iteration(runner: FreshWorldsRunner, seed: int, iteration: int) -> None:
+    """Sent to every runner."""
+    runner.begin_iteration(seed, iteration)
+
+
+class Trainer:
+    """PPO on the run's scenarios.
+
+    Args:
+        config: the run's settings.
+
+    ``iteration`` counts the iterations done. What an iteration does is a function of the settings,
+    ``iteration`` and the state saved by ``save``, so a restored trainer goes on exactly.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.iteration = 0
+        self.roles = roles_played(config)
+        self._owns_ray = not ray.is_initialized()
+        if self._owns_ray:
+            _start_ray(config)
+        torch.set_num_threads(config.threads)
+        seed_streams(np.random.SeedSequence([config.seed]))
+        logging.getLogger("ray.rllib").setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
+            self.algorithm = build_config(config, self.roles).build_algo()
+        with suppress(OSError):
+            Path(self.algorithm.logdir).rmdir()  # RLlib makes an empty folder per run in the home folder
+
+    def step(self) -> dict[str, float]:
+        """One iteration: sample and update. Returns numbers for the progress table, by column."""
+        begin = partial(_begin_iteration, seed=self.config.seed, iteration=self.iteration)
+        self.algorithm.env_runner_group.foreach_env_runner(begin)
+        result = self.algorithm.train()
+        if not result.get("env_runners", {}).get("num_env_steps_sampled"):
+            raise RuntimeError(
+                "no runner returned any step; ray's own logs (/tmp/ray/session_latest/logs) say why"
+            )
+        self.iteration += 1
+        return self._numbers(result)
+
+    def _numbers(self, result: Mapping[str, Any]) -> dict[str, float]:
+        sampled = result.get("env_runners", {})
+        episodes = float(sampled.get("welfare_keur_count", 0))
+        returns = sampled.get("module_episode_returns_mean", {})
+        numbers = {
+            "episodes": episodes,
+            "welfare_keur": float(sampled["welfare_keur_sum"]) / episodes if episodes else float("nan"),
+        }
+        for role in self.roles:
+            learned = result.get("learners", {}).get(role, {})
+            numbers[f"{role}_return"] = float(returns.get(role, np.nan))
+            for name in ("entropy", "policy_loss", "vf_explained_var"):
+                numbers[f"{role}_{name}"] = float(learned.get(name, np.nan))
+        return numbers
+
+    def networks(self) -> dict[str, dict[str, torch.Tensor]]:
+        """State of each role's policy network."""
+        states = self.algorithm.learner_group.get_state(components="learner/rl_module")["learner"][
+            "rl_module"
+        ]
+        return {
+            role: {
+                name.removeprefix("policy."): torch.as_tensor(value)
+                for name, value in states[role].items()
+                if name.startswith("policy.")
+            }
+            for role in self.roles
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write everything a later ``restore`` needs into ``folder``."""
+        self.algorithm.save_to_path(str(folder.resolve()))
+
+    def restore(self, folder: Path, iteration: int) -> None:
+        """Go on from what ``save`` wrote after ``iteration`` iterations."""
+        self.algorithm.restore_from_path(str(folder.resolve()))
+        self.iteration = iteration
+
+    def close(self) -> None:
+        """Stop RLlib, and ray if this trainer started it."""
+        self.algorithm.stop()
+        if self._owns_ray:
+            ray.shutdown()
+
+
+def _start_ray(config: TrainConfig) -> None:
+    """Connect to the cluster that ``RAY_ADDRESS`` names, else start ray in this machine, quietly."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        return
+    ray.init(
+        num_cpus=max(1, config.num_env_runners + 1),
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )

@@ -1,0 +1,60 @@
+"""Welfare of a learned policy on a fixed set of worlds, stepped side by side; picks the best checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchpact.agents.policies.learned import LearnedPolicy
+from patchpact.agents.roles import layout
+from patchpact.envs import make_vec
+from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
+
+LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
+
+
+class Validation:
+    """The run's validation worlds: same seeds every time, incident losses drawn.
+
+    Args:
+        config: the run's settings.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.worlds = [
+            make_vec(scenario, num_envs=config.validation_episodes, **config.overrides)
+            for scenario in config.scenarios
+        ]
+
+    def welfare(self, policies: Mapping[str, LearnedPolicy]) -> float:
+        """Mean welfare, in units of each world's money scale, when ``policies`` (by role) act."""
+        return float(np.mean([_mean_welfare(worlds, policies) for worlds in self.worlds]))
+
+
+def _mean_welfare(worlds: Any, policies: Mapping[str, LearnedPolicy]) -> float:
+    rng = np.random.default_rng(0)
+    observations, _ = worlds.reset(seed=VALIDATION_SEEDS_START)
+    first = next(iter(observations.values()))["observation"]
+    unit_keur = 10.0 ** first[:, 0, LOG_MONEY_SCALE].astype(float)
+    welfare_keur = np.zeros(worlds.num_envs)
+    running = np.ones(worlds.num_envs, dtype=bool)
+    while running.any():
+        actions = {role: _act(policies[role], seen, rng) for role, seen in observations.items()}
+        observations, _, terminations, truncations, infos = worlds.step(actions)
+        welfare_keur += np.where(running, infos["welfare_keur"], 0.0)
+        running &= ~(terminations | truncations)
+    return float(np.mean(welfare_keur / unit_keur))
+
+
+def _act(
+    policy: LearnedPolicy, seen: Mapping[str, NDArray[Any]], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Actions ``(num_envs, agents)`` for one role's observations ``(num_envs, agents, D)``."""
+    observation, mask = seen["observation"], seen["action_mask"]
+    num_envs, agents = observation.shape[:2]
+    chosen = policy.act(observation.reshape(num_envs * agents, -1), mask.reshape(num_envs * agents, -1), rng)
+    result: NDArray[np.int64] = np.asarray(chosen).reshape(num_envs, agents)
+    return result
