@@ -1,0 +1,45 @@
+"""patchpact: who patches what, when, and who pays for it, negotiated over a graph of microservices.
+
+The names below are the package's public surface. Each is imported on first use, so that ``import patchpact``
+stays quick and loads neither ray nor torch:
+
+- ``make(scenario, **overrides)``: a PettingZoo ``ParallelEnv`` of one world.
+- ``make_aec(scenario, **overrides)``: the same world as a PettingZoo ``AECEnv``.
+- ``make_vec(scenario_or_list, num_envs)``: many worlds at once, arrays by role.
+- ``load_policy(folder)``: a trained policy from a run folder, without ray and without pickle.
+- ``train(config)``: train policies with RLlib (extra ``patchpact[train]``).
+- ``evaluate(scenario, policies, episodes, seed)``: any number of policies side by side on the same draws.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from patchpact.envs import make, make_aec, make_vec
+    from patchpact.training import evaluate, load_policy, train
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "evaluate", "load_policy", "make", "make_aec", "make_vec", "train"]
+
+_HOME = {
+    "make": "patchpact.envs",
+    "make_aec": "patchpact.envs",
+    "make_vec": "patchpact.envs",
+    "load_policy": "patchpact.training",
+    "train": "patchpact.training",
+    "evaluate": "patchpact.training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use (PEP 562); raise AttributeError for an unknown one."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'patchpact' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,92 @@
+"""Compare policies side by side: every policy meets the same worlds, with the same draws."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from patchpact.cli.arguments import UsageError, add_json, add_settings, whole_number
+from patchpact.cli.output import print_json, table
+
+COLUMNS = (
+    "scenario",
+    "policy",
+    "episodes",
+    "welfare_keur",
+    "welfare_low",
+    "welfare_high",
+    "risk_left_keur",
+    "downtime_hours",
+    "spend_keur",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="S",
+        help="a bundled id, a YAML scenario or a node-link JSON graph; may be repeated",
+    )
+    parser.add_argument("--all-scenarios", action="store_true", help="every bundled scenario")
+    parser.add_argument(
+        "--policy",
+        action="append",
+        default=[],
+        metavar="P",
+        help="a policy's name or a run folder; may be repeated",
+    )
+    parser.add_argument("--baselines", action="store_true", help="every policy that needs no training")
+    parser.add_argument(
+        "--episodes",
+        type=whole_number(1),
+        default=128,
+        metavar="N",
+        help="worlds for each policy (default 128)",
+    )
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="K", help="the first of their seeds (default 0)"
+    )
+    add_settings(parser)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    add_json(form)  # type: ignore[arg-type]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate and print a row per scenario and policy."""
+    from patchpact.scenarios import load_scenario, scenario_ids
+    from patchpact.training import evaluate
+
+    scenarios = [*args.scenario, *(scenario_ids() if args.all_scenarios else ())]
+    if not scenarios:
+        raise UsageError("no scenario; add --scenario S (patchpact scenarios lists them)")
+    policies = list(dict.fromkeys([*args.policy, *(_baselines() if args.baselines else ())]))
+    if not policies:
+        raise UsageError(f"no policy; add --policy P, one of {', '.join(_baselines())}, or a run folder")
+    rows: list[dict[str, Any]] = []
+    for scenario in dict.fromkeys(scenarios):
+        world = load_scenario(scenario, **dict(args.settings))
+        rows += evaluate(world, policies, episodes=args.episodes, seed=args.seed)
+    if args.json:
+        print_json(rows)
+    else:
+        print(table(rows, columns(rows), markdown=args.markdown))
+        if not args.markdown:
+            print("\nWelfare in k€ per episode, mean with its 95% interval; the other columns are means.")
+    return 0
+
+
+def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The usual columns that the rows have."""
+    return [name for name in COLUMNS if any(name in row for row in rows)]
+
+
+def _baselines() -> tuple[str, ...]:
+    from patchpact.agents.policies import policy_names
+
+    names: tuple[str, ...] = tuple(policy_names())
+    return names

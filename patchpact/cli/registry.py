@@ -1,0 +1,25 @@
+"""The commands: name, module and one line of help. Modules are imported when their command is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; ``module`` has ``configure(parser)`` and ``run(args) -> exit status``."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("scenarios", "patchpact.cli.scenarios", "list the bundled scenarios"),
+    Command(
+        "check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"
+    ),
+    Command("train", "patchpact.cli.train", "train agents with RLlib"),
+    Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
+    Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
+)
