@@ -1,0 +1,234 @@
+"""What a run promises: legal actions, files, a policy that needs neither ray nor pickle, exact resumption."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ray")
+from patchpact.agents.policies.learned import load_policy
+from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.training import RunError, TrainConfig, resume, train
+from patchpact.training.folder import RunFolder
+from patchpact.training.run import with_rollout_length
+
+TINY = TrainConfig(
+    scenario="toy-v1",
+    num_envs=4,
+    overrides={"windows": 2, "motions_per_window": 4},
+    timesteps=3 * 4 * 16,
+    minibatch=32,
+    epochs=2,
+    hidden=8,
+    checkpoint_every=1,
+    validate_every=2,
+    validation_episodes=4,
+    evaluation_episodes=0,
+    seed=3,
+)
+CURVE = (
+    "iteration",
+    "timesteps",
+    "validation",
+    "welfare_keur",
+    "it_entropy",
+    "business_entropy",
+    "vendor_entropy",
+)
+
+
+def curve(run: Path) -> list[list[str]]:
+    with (run / "progress.csv").open() as stream:
+        return [[row[name] for name in CURVE] for row in csv.DictReader(stream)]
+
+
+def states(role: str, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    mask = (rng.random((size, len(action_names(role)))) < 0.2).astype(np.int8)
+    mask[:, 0] = 1
+    return rng.normal(size=(size, layout.OBSERVATION_SIZE)).astype(np.float32), mask
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(replace(TINY, out=str(tmp_path_factory.mktemp("runs") / "run")), progress=False)
+
+
+def test_run_folder_is_complete(run: Path) -> None:
+    assert len(curve(run)) == 3
+    assert TrainConfig.load(run) == with_rollout_length(replace(TINY, out=str(run)))
+    for name in ("last", "best"):
+        assert RunFolder(run).checkpoint(name) is not None
+    assert "<polyline" in (run / "report.html").read_text()
+    assert sorted(p.name for p in (run / "policy").iterdir()) == sorted(
+        ["policy.json", *(f"{role}.safetensors" for role in load_policy(run))]
+    )
+
+
+def test_a_run_is_never_overwritten(run: Path) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        train(replace(TINY, out=str(run)))
+    with pytest.raises(RunError, match="seed: the run has 3, not 4"):
+        train(replace(TINY, out=str(run), seed=4), resume=True)
+
+
+def test_resuming_a_finished_run_changes_nothing(run: Path) -> None:
+    before = (run / "policy" / "it.safetensors").read_bytes(), curve(run)
+    resume(run, progress=False)
+    assert ((run / "policy" / "it.safetensors").read_bytes(), curve(run)) == before
+
+
+def test_policy_needs_neither_ray_nor_pickle_and_acts_the_same(run: Path, tmp_path: Path) -> None:
+    script = """
+import builtins, json, pickle, sys
+import numpy as np
+
+def refuse(*_, **__):
+    raise AssertionError("unpickled")
+
+class Refuser:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "ray":
+            raise ImportError("ray is not to be imported")
+
+sys.meta_path.insert(0, Refuser())
+import torch
+pickle.load = pickle.loads = pickle.Unpickler = pickle._Unpickler = refuse
+from patchpact.agents.policies.learned import load_policy
+
+policies = load_policy(sys.argv[1])
+states = np.load(sys.argv[2])
+rng = np.random.default_rng(0)
+acts = {r: policies[r].act(states[r], states[r + "_mask"], rng).tolist() for r in policies}
+assert "ray" not in sys.modules
+print(json.dumps(acts))
+"""
+    policies = load_policy(run)
+    drawn = {role: states(role) for role in policies}
+    arrays = {
+        name: array
+        for role, (seen, mask) in drawn.items()
+        for name, array in ((role, seen), (f"{role}_mask", mask))
+    }
+    np.savez(tmp_path / "states.npz", **arrays)
+    output = subprocess.run(
+        [sys.executable, "-c", script, str(run), str(tmp_path / "states.npz")], capture_output=True, text=True
+    )
+    assert output.returncode == 0, output.stderr
+    rng = np.random.default_rng(0)
+    assert json.loads(output.stdout) == {
+        role: policies[role].act(*drawn[role], rng).tolist() for role in policies
+    }
+
+
+def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from patchpact.agents.policies.learned import save_policy
+    from patchpact.training.rllib.module import unpack
+    from patchpact.training.rllib.trainer import Trainer
+
+    trainer = Trainer(with_rollout_length(TINY))
+    try:
+        trainer.step()
+        save_policy(tmp_path, trainer.networks(), {r: action_names(r) for r in ROLES}, TINY.hidden)
+        policies = load_policy(tmp_path)
+        runner = trainer.algorithm.env_runner
+        runner.begin_iteration(0, 7)
+        seen = 0
+        for whole in runner.sample():
+            for episode in whole.agent_episodes.values():
+                packed = torch.from_numpy(np.asarray(episode.get_observations(slice(0, len(episode)))))
+                observation, mask = unpack(packed)
+                actions = np.asarray(episode.get_actions())
+                assert mask[torch.arange(len(actions)), torch.from_numpy(actions)].all()
+                seen += len(actions)
+                output = runner.module[episode.module_id].forward_inference({"obs": packed})
+                exported = policies[episode.module_id].logits(observation.numpy(), mask.numpy())
+                assert np.array_equal(output["action_dist_inputs"].numpy(), exported)
+        assert seen >= 4 * 16
+    finally:
+        trainer.close()
+
+
+def start(config: TrainConfig, resuming: bool = False) -> "subprocess.Popen[str]":
+    script = (
+        "import sys; from patchpact.training import *;"
+        " train(TrainConfig.from_json(sys.argv[1]), resume=sys.argv[2] == 'resume', progress=False)"
+    )
+    command = [sys.executable, "-c", script, config.to_json(), "resume" if resuming else "new"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_equal_seeds_give_equal_curves(run: Path, tmp_path: Path) -> None:
+    process = start(replace(TINY, out=str(tmp_path / "again")))
+    assert process.wait(timeout=120) == 0
+    assert curve(tmp_path / "again") == curve(run)
+
+
+def wait_for_lines(run: Path, lines: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if (run / "progress.csv").exists() and len(curve(run)) >= lines:
+            return
+        time.sleep(0.05)
+    pytest.fail("the run does not come on")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_exactly(number: signal.Signals, tmp_path: Path) -> None:
+    config = replace(TINY, timesteps=8 * 4 * 16, checkpoint_every=2)
+    whole = train(replace(config, out=str(tmp_path / "whole")), progress=False)
+    stopped = replace(config, out=str(tmp_path / "stopped"))
+    process = start(stopped)
+    wait_for_lines(Path(stopped.out), 3)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 0
+        assert "stopped after iteration" in errors
+    found = RunFolder(stopped.out).checkpoint("last")
+    assert found is not None
+    assert found[1].iteration < 8
+    resume(stopped.out, progress=False)
+    assert curve(Path(stopped.out)) == curve(whole)
+    for role in load_policy(whole):
+        weights = [
+            (place / "policy" / f"{role}.safetensors").read_bytes() for place in (whole, Path(stopped.out))
+        ]
+        assert weights[0] == weights[1]
+
+
+@pytest.mark.slow
+def test_full_disk_gives_one_line_and_resumes(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from patchpact.training.rllib.trainer import Trainer
+
+    out = str(tmp_path / "full")
+    save = Trainer.save
+
+    def fail_late(self: Trainer, folder: Path) -> None:
+        if self.iteration == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(self, folder)
+
+    monkeypatch.setattr(Trainer, "save", fail_late)
+    with pytest.raises(RunError, match="no space left on the disk"):
+        train(replace(TINY, out=out), progress=False)
+    monkeypatch.setattr(Trainer, "save", save)
+    found = RunFolder(out).checkpoint("last")
+    assert found is not None
+    assert found[1].iteration == 1
+    resume(out, progress=False)
+    assert curve(Path(out)) == curve(run)

@@ -1,0 +1,38 @@
+"""Run settings: round trip and one-line refusals."""
+
+import pytest
+
+from patchpact.training import TrainConfig
+
+
+def test_round_trip() -> None:
+    config = TrainConfig(scenario=("a", "b"), reward=0.5, overrides={"windows": 4})
+    assert TrainConfig.from_json(config.to_json()) == config
+
+
+def test_reward_shares() -> None:
+    assert TrainConfig(reward="own").welfare_share == 0.0
+    assert TrainConfig(reward="welfare").welfare_share == 1.0
+    assert TrainConfig(reward="0.3").welfare_share == 0.3
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"timesteps": 0}, "timesteps"),
+        ({"reward": "greed"}, "reward"),
+        ({"reward": 1.5}, "reward"),
+        ({"lr": -1.0}, "lr"),
+        ({"num_envs": 2.5}, "num_envs"),
+        ({"incident_loss": "none"}, "incident_loss"),
+        ({"scenario": ()}, "scenario"),
+    ],
+)
+def test_bad_values_are_named(values: dict, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        TrainConfig(**values)
+
+
+def test_unknown_setting_suggests_the_closest() -> None:
+    with pytest.raises(ValueError, match="did you mean 'timesteps'"):
+        TrainConfig.from_json('{"timestep": 3}')

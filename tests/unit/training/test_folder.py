@@ -1,0 +1,93 @@
+"""The run folder: replaced as a whole, complete after a failure, never overwritten."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from patchpact.training import RunError, TrainConfig
+from patchpact.training.folder import CheckpointState, RunFolder, replace_folder
+
+
+def state(iteration: int) -> CheckpointState:
+    return CheckpointState(iteration, iteration * 10, 1.0, None)
+
+
+def fill(text: str):
+    return lambda place: (place / "weights").write_text(text)
+
+
+def full_disk(place: Path) -> None:
+    (place / "weights").write_text("half")
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    run = RunFolder(tmp_path / "run")
+    run.create(TrainConfig())
+    return run
+
+
+def test_refuses_to_overwrite(run: RunFolder, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="holds a run already"):
+        RunFolder(run.path).create(TrainConfig())
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="not an empty folder"):
+        RunFolder(other).create(TrainConfig())
+    with pytest.raises(RunError, match="no run to resume"):
+        RunFolder(other).config()
+
+
+def test_one_process_at_a_time(run: RunFolder) -> None:
+    run.lock()
+    with pytest.raises(RunError, match="another process"):
+        RunFolder(run.path).lock()
+    run.unlock()
+    RunFolder(run.path).lock()
+
+
+def test_full_disk_keeps_the_checkpoint_before(run: RunFolder) -> None:
+    run.save_checkpoint("last", state(1), fill("one"))
+    with pytest.raises(RunError, match="no space left on the disk"):
+        run.save_checkpoint("last", state(2), full_disk)
+    place, found = run.checkpoint("last") or pytest.fail("lost")
+    assert found == state(1)
+    assert (place / "weights").read_text() == "one"
+    assert sorted(p.name for p in place.parent.iterdir()) == ["last"]
+
+
+def test_a_kill_between_the_two_renames_is_found(run: RunFolder) -> None:
+    run.save_checkpoint("last", state(1), fill("one"))
+    place = run.path / "checkpoints" / "last"
+    place.rename(place.with_name("last.old"))
+    _, found = run.checkpoint("last") or pytest.fail("lost")
+    assert found == state(1)
+    run.save_checkpoint("last", state(2), fill("two"))
+    assert sorted(p.name for p in place.parent.iterdir()) == ["last"]
+
+
+def test_an_unfinished_checkpoint_does_not_count(run: RunFolder) -> None:
+    (run.path / "checkpoints" / "last").mkdir(parents=True)
+    assert run.checkpoint("last") is None
+
+
+def test_replace_folder_leaves_no_rest(tmp_path: Path) -> None:
+    for text in ("one", "two"):
+        replace_folder(tmp_path / "policy", fill(text))
+    assert [p.name for p in tmp_path.iterdir()] == ["policy"]
+    assert (tmp_path / "policy" / "weights").read_text() == "two"
+
+
+def test_progress_is_cut_at_a_checkpoint_and_at_half_a_line(run: RunFolder) -> None:
+    for iteration in range(1, 5):
+        run.append_progress({"iteration": iteration, "welfare_keur": -1.5 * iteration})
+    with run.progress_file.open("a") as stream:
+        stream.write("5")
+    run.cut_progress(2)
+    run.append_progress({"iteration": 3, "welfare_keur": 9.0})
+    assert run.progress_file.read_text() == "iteration,welfare_keur\n1,-1.5\n2,-3\n3,9\n"
+    run.cut_progress(0)
+    assert not run.progress_file.exists()
