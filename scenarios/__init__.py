@@ -32,8 +32,8 @@ from patchpact.scenarios.loaders import load_scenario, parameter_rows
 from patchpact.scenarios.parameters import NETWORKS, PARAMETERS, Parameter, default_parameters
 from patchpact.scenarios.registry import scenario_ids
 from patchpact.scenarios.scenario import (
+    CORE_ROLES,
     EDGE_KINDS,
-    ROLE_NAMES,
     SENSITIVITIES,
     SERVICE_KINDS,
     AgentSpec,
@@ -49,7 +49,7 @@ __all__ = [
     "EDGE_KINDS",
     "NETWORKS",
     "PARAMETERS",
-    "ROLE_NAMES",
+    "CORE_ROLES",
     "SENSITIVITIES",
     "SERVICE_KINDS",
     "AgentSpec",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
-from patchpact.scenarios.scenario import ROLE_NAMES, Patch, Scenario
+from patchpact.scenarios.scenario import CORE_ROLES, Patch, Scenario
 
 
 def check_prerequisites(patches: Sequence[Patch], where: str) -> None:
@@ -57,7 +57,7 @@ def check_scenario(scenario: Scenario, where: str | None = None) -> None:
     businesses = {agent.name for agent in scenario.agents if agent.role == "business"}
     vendors = {agent.name for agent in scenario.agents if agent.role == "vendor"}
     findings = {finding.uid for finding in scenario.findings}
-    for role in ROLE_NAMES:
+    for role in CORE_ROLES:
         if not scenario.agents_of(role):
             raise ScenarioError(where, "agents", f"nobody plays the role {role}", f"add {role}_0")
     for service in scenario.services:

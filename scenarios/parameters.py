@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -24,7 +25,11 @@ SWITCHED_NETWORKS: tuple[str, ...] = ("value", "responsibility", "governance")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One row of the table. `choices` is empty for numbers and switches."""
+    """One row of the table. `choices` is empty for numbers and switches, and for the names of rules.
+
+    Rules and roles are registered in higher rooms: a rule's name is only checked for its form here, and against
+    the registry when a world is made of the scenario.
+    """
 
     name: str
     network: str
@@ -44,6 +49,12 @@ class Parameter:
         if self.type == "bool":
             if not isinstance(value, bool):
                 raise ScenarioError(where, at, f"{shown(value)} is no switch", "write true or false")
+            return value
+        if self.type == "rule":
+            if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", value):
+                raise ScenarioError(
+                    where, at, f"{shown(value)} is no name of a rule", "write it in lower case"
+                )
             return value
         if self.type == "str":
             if not isinstance(value, str) or value not in self.choices:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 from zlib import crc32
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
 from patchpact.scenarios.notes import Notes
-from patchpact.scenarios.scenario import ROLE_NAMES, AgentSpec, Role, Service
+from patchpact.scenarios.scenario import CORE_ROLES, AgentSpec, Service
 from patchpact.scenarios.schema import AgentRow
 from patchpact.scenarios.topology import give_uids
 
@@ -32,8 +31,8 @@ def stated_agents(rows: Sequence[AgentRow], where: str) -> list[AgentSpec]:
     for index, (uid, row) in enumerate(zip(uids, rows, strict=True)):
         field = f"agents[{index}]"
         role = row.role or row.name.rpartition("_")[0]
-        if role not in ROLE_NAMES:
-            raise ScenarioError(where, f"{field}.role", f"no role {shown(role)}", closest(role, ROLE_NAMES))
+        if not re.fullmatch(r"[a-z][a-z_]{0,40}", role):
+            raise ScenarioError(where, f"{field}.role", f"no role {shown(role)}", closest(role, CORE_ROLES))
         if not re.fullmatch(role + r"_(0|[1-9][0-9]{0,3})", row.name):
             mend = f"call it {role}_0, {role}_1, ..."
             raise ScenarioError(where, f"{field}.name", f"{shown(row.name)} does not say its role", mend)
@@ -44,13 +43,13 @@ def stated_agents(rows: Sequence[AgentRow], where: str) -> list[AgentSpec]:
             AgentSpec(
                 uid=uid,
                 name=row.name,
-                role=cast(Role, role),
+                role=role,
                 label=row.label or row.name,
                 vote_weight=row.vote_weight,
                 budget_keur=row.budget_keur,
             )
         )
-    for role in ROLE_NAMES:
+    for role in CORE_ROLES:
         if not any(agent.role == role for agent in made):
             mend = f"add an agent {role}_0 with role: {role}"
             raise ScenarioError(where, "agents", f"nobody plays the role {role}", mend)

@@ -21,12 +21,12 @@ ServiceKind = Literal["service", "frontend", "gateway", "store", "queue", "exter
 EdgeKind = Literal["http", "grpc", "db", "cache", "queue", "async"]
 Sensitivity = Literal["none", "low", "personal", "payment"]
 TechnicalImpact = Literal["partial", "total"]
-Role = Literal["it", "business", "vendor"]
 
 SERVICE_KINDS: tuple[str, ...] = ("service", "frontend", "gateway", "store", "queue", "external")
 EDGE_KINDS: tuple[str, ...] = ("http", "grpc", "db", "cache", "queue", "async")
 SENSITIVITIES: tuple[str, ...] = ("none", "low", "personal", "payment")
-ROLE_NAMES: tuple[str, ...] = ("it", "business", "vendor")
+CORE_ROLES: tuple[str, ...] = ("it", "business", "vendor")
+"""Roles that every world needs; others may be added (`patchpact.agents.roles`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class AgentSpec:
     uid: int
     name: str
     """Role and index: `it_0`, `business_1`, `vendor_0`."""
-    role: Role
+    role: str
     label: str
     vote_weight: int
     budget_keur: float

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
 
-from patchpact.agents.roles.layout import LEVER_START
+from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
 
 NAME = "business"
 SEES = ("revenue",)
@@ -16,14 +16,14 @@ LEVER_KINDS = ("night", "night", "night", "night", "night")
 
 
 @compiled
-def interest(share, gain, effort, downtime, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
-    """Expected account change (k€): loss avoided, less downtime, uncovered rollbacks and, for the owner, the fee."""
-    return share * gain - downtime - (1.0 - warranty) * rollback - (fee if owner else 0.0)
+def interest(share, gain, effort, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
+    """Expected account change (k€): loss avoided, less uncovered rollbacks and, for the owner, the fee."""
+    return share * gain - (1.0 - warranty) * rollback - (fee if owner else 0.0)
 
 
 @compiled
 def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
-    """Night hours and a freeze once a window while nothing is planned; a disclosure level other than the present."""
+    """Night hours and a freeze once a window while nothing is planned; once a window another disclosure level."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     a = st.agent[k, i]
@@ -31,7 +31,14 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     mask[LEVER_START] = a.night == 0 and quiet and a.budget >= sc.night_price_keur
     mask[LEVER_START + 1] = a.freeze == 0 and quiet
     for level in range(3):
-        mask[LEVER_START + 2 + level] = a.disclosure != level
+        mask[LEVER_START + 2 + level] = a.disclosure != level and a.moved == 0
+
+
+@compiled
+def _mark_rows(st, k):  # type: ignore[no-untyped-def]
+    """Have every agenda row worked out anew: what an hour's outage costs has changed."""
+    for row in range(AGENDA_ROWS):
+        st.row[k, row].stale = 1
 
 
 @compiled
@@ -42,11 +49,14 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
     a = st.agent[k, i]
     if lever == 0:
         a.night = 1
+        _mark_rows(st, k)
         return sc.night_price_keur
     if lever == 1:
         a.freeze = 1
         return 0.0
     a.disclosure = lever - 2
+    a.moved = 1
+    _mark_rows(st, k)
     weight = 0.5 * a.disclosure
     for r in range(sc.nr):
         if S.flow[sc.r0 + r].owner == i:

@@ -9,10 +9,17 @@ from numba import njit
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile for use inside the core's kernels.
+    """Compile for use inside the core's kernels, inlined where it is called.
 
     Reference counting is off: the core allocates nothing, all arrays belong to the engine, and counting references
     with atomic instructions took more than half of a step's time. Compiled functions therefore cannot create arrays.
+    Calls are inlined because a call would push every array of the two state tuples onto the stack, some hundred words.
     """
+    result: Callable[..., Any] = njit(_nrt=False, error_model="numpy", forceinline=True)(function)
+    return result
+
+
+def compiled_apart(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile as ``compiled`` does, but as a routine of its own: for long functions called in several places."""
     result: Callable[..., Any] = njit(_nrt=False, error_model="numpy")(function)
     return result

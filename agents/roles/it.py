@@ -17,7 +17,7 @@ LEVER_KINDS = ("overtime", *("scan" for _ in range(ENTITY_SLOTS)))
 
 
 @compiled
-def interest(share, gain, effort, downtime, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
+def interest(share, gain, effort, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
     """Expected account change (k€): loss avoided and fines saved, less labour."""
     return share * gain - effort + fine
 
@@ -50,5 +50,8 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
     st.service[w.s0 + v].scanned = 1
     for j in range(sc.np):
         if S.patch[sc.p0 + j].service == v:
-            st.patch[w.p0 + j].signal = st.patch[w.p0 + j].truth
+            p = st.patch[w.p0 + j]
+            p.signal = p.truth
+            if p.row >= 0:
+                st.row[k, p.row].stale = 1
     return sc.scan_price_keur

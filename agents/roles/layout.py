@@ -67,20 +67,32 @@ ROW_FEATURES: tuple[Entry, ...] = (
     Entry("epss", "probability", 0.0, 1.0, "highest EPSS of the row's open findings"),
     _share("kev", "1 where an open finding is in the KEV catalogue"),
     _share("exposed", "1 where the service is exposed"),
-    Entry("due", "60 days", -1.0, 1.0, "time to the earliest deadline, negative when overdue; 1 where there is none"),
+    Entry(
+        "due",
+        "60 days",
+        -1.0,
+        1.0,
+        "time to the earliest deadline, negative when overdue; 1 where there is none",
+    ),
     Entry("waiting", "4 windows", 0.0, CLIP, "time since the row was last on the agenda"),
-    Entry("regression", "probability", 0.0, 1.0, "regression probability in full mode, as this agent sees it"),
+    Entry(
+        "regression", "probability", 0.0, 1.0, "regression probability in full mode, as this agent sees it"
+    ),
     _share("own_service", "1 where this agent owns the service"),
     _share("own_component", "1 where this agent is the component's vendor"),
     Entry("failed", "2 tries", 0.0, CLIP, "how often this patch was rolled back before"),
     _share("on_motion", "1 on the row that is voted on now"),
-    _money("own_motion", "this agent's expected account change by the motion in its mode; on the motion's row"),
+    _money(
+        "own_motion", "this agent's expected account change by the motion in its mode; on the motion's row"
+    ),
 )
 
 SLOT_FEATURES: tuple[Entry, ...] = (
     _share("slot_present", "1 where the slot names a service"),
     _money("slot_risk", "public expected loss a window that enters through the service"),
-    Entry("slot_compromise", "probability", 0.0, 1.0, "public estimate that it is compromised within a window"),
+    Entry(
+        "slot_compromise", "probability", 0.0, 1.0, "public estimate that it is compromised within a window"
+    ),
     _share("slot_exposed", "1 where the service is exposed"),
     _share("slot_own", "1 where this agent owns the service"),
     _share("slot_scanned", "1 where a scan has shown the true security state"),
@@ -89,6 +101,9 @@ SLOT_FEATURES: tuple[Entry, ...] = (
 GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("phase_vote", "1 while a motion is voted on, 0 while one is proposed"),
     _share("is_proposer", "1 where this agent is the proposer of the motion"),
+    _share("proposer_it", "1 where an IT agent is"),
+    _share("proposer_business", "1 where a business agent is"),
+    _share("proposer_vendor", "1 where a vendor agent is"),
     _share("may_vote", "1 where this agent may vote on the motion"),
     _share("windows_left", "share of the episode's windows that are left, the current one included"),
     Entry("horizon", "12 windows", 0.0, CLIP, "windows left, the tail included"),
@@ -111,7 +126,9 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _money("motion_public_gain", "public estimate of the welfare change by the motion"),
     _money("motion_quote", "the motion's public quote, of which 10% or 30% can be paid or asked"),
     _share("liability", "this agent's share of an incident's loss where it is liable"),
-    _share("freeze", "1 where a change freeze is in force for services this agent owns, or any for other roles"),
+    _share(
+        "freeze", "1 where a change freeze is in force for services this agent owns, or any for other roles"
+    ),
     _share("night_hours", "1 where maintenance runs at night this window"),
     _share("overtime", "1 where overtime was bought this window"),
     Entry("price", "multiplier", 0.0, CLIP, "the vendor's price level (own for vendors, mean for others)"),

@@ -25,14 +25,14 @@ LEVER_KINDS = (
 
 
 @compiled
-def interest(share, gain, effort, downtime, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
+def interest(share, gain, effort, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
     """Expected account change (k€): loss avoided and, for its own component, the fee less support and warranty."""
     return share * gain + (fee - support - warranty * rollback_all if maker else 0.0)
 
 
 @compiled
 def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
-    """Expedite an unreleased fix, backport a risky one (own components, once each), set another price level."""
+    """Expedite an unreleased fix, backport a risky one (own components, once each); once a window set another price level."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     a = st.agent[k, i]
@@ -45,7 +45,7 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
         mask[LEVER_START + row] = late and a.budget >= sc.expedite_price_keur
         mask[LEVER_START + AGENDA_ROWS + row] = p.backported == 0 and a.budget >= sc.backport_price_keur
     for level in range(3):
-        mask[LEVER_START + 2 * AGENDA_ROWS + level] = a.price_level != level
+        mask[LEVER_START + 2 * AGENDA_ROWS + level] = a.price_level != level and a.moved == 0
 
 
 @compiled
@@ -62,7 +62,13 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         p.backported = 1
         p.regression *= sc.backport_factor
         p.public_regression *= sc.backport_factor
+        st.row[k, lever - AGENDA_ROWS].stale = 1
         return sc.backport_price_keur
+    a.moved = 1
+    for row in range(AGENDA_ROWS):
+        j = st.row[k, row].patch
+        if j >= 0 and S.patch[sc.p0 + j].vendor == i:
+            st.row[k, row].stale = 1
     a.price_level = lever - 2 * AGENDA_ROWS
     a.price = sc.price_discount if a.price_level == 0 else (1.0 if a.price_level == 1 else sc.price_premium)
     return 0.0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles import ROLE_MODULES
+from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import AGENDA_ROWS, CLIP, ENTITY_SLOTS, MODES, ROW_WIDTH, row_feature
 from patchpact.envs.core import random
 from patchpact.envs.core.dispatch import dispatcher
@@ -28,14 +27,16 @@ NO_DEADLINE = 1e9
 
 role_interest = dispatcher(
     [module.interest for module in ROLE_MODULES],
-    "share, gain, effort, downtime, rollback, rollback_all, warranty, fee, support, fine, owner, maker",
+    "share, gain, effort, rollback, rollback_all, warranty, fee, support, fine, owner, maker",
 )
 
 
 @compiled
 def clip(x):  # type: ignore[no-untyped-def]
     """x within the observations' range."""
-    return min(max(x, -CLIP), CLIP)
+    if x > CLIP:
+        return CLIP
+    return x if x > -CLIP else -CLIP
 
 
 @compiled
@@ -129,7 +130,7 @@ def added_hours(flow, sc, hours, weight):  # type: ignore[no-untyped-def]
     return after - before + sc.setup_hours * max(weight - flow.opened, 0.0)
 
 
-@compiled
+@compiled_apart
 def choose_agenda(S, st, k):  # type: ignore[no-untyped-def]
     """Half by public risk, with their missing prerequisites; the rest by longest not shown; shuffled by seed."""
     w = st.world[k]
@@ -161,7 +162,11 @@ def choose_agenda(S, st, k):  # type: ignore[no-untyped-def]
             break
         if p.done or p.known == 0 or p.row >= 0:
             continue
-        age = w.t - p.last_shown + random.uniform(w.seed, random.AGENDA, S.patch[sc.p0 + j].uid, sc.windows + w.t)
+        age = (
+            w.t
+            - p.last_shown
+            + random.uniform(w.seed, random.AGENDA, S.patch[sc.p0 + j].uid, sc.windows + w.t)
+        )
         if n < AGENDA_ROWS or age > score[n - 1]:
             n = _insert(chosen, score, start, n, AGENDA_ROWS, j, age)
     for i in range(n):
@@ -222,162 +227,241 @@ def entry_risk(S, st, k, v):  # type: ignore[no-untyped-def]
     return s.adjoint * (1.0 - s.q) * (1.0 - s.base) / max(s.base, 1e-12)
 
 
-@compiled
-def refresh_rows(S, st, k):  # type: ignore[no-untyped-def]
-    """Work out every row anew: after a window opens, a motion passes or a lever is pulled."""
+@compiled_apart
+def refresh_rows(S, st, k, opened, planned):  # type: ignore[no-untyped-def]
+    """Bring the rows up to date: after a window ``opened``, a motion was ``planned``, or a lever was pulled.
+
+    What a window fixes is worked out once (``_read_row``), and again only for rows that a lever made stale; what the
+    plan changes follows for every row where it changed, and feasibility always.
+    """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     for r in range(AGENDA_ROWS):
-        if st.row[k, r].patch >= 0:
-            _refresh_row(S, st, k, r, sc)
-        else:
-            row = st.row[k, r]
-            for mode in range(4):
-                row.feasible[mode] = 0
-            for i in range(sc.na):
-                _row_view(st, k, i, r)[:] = 0.0
+        row = st.row[k, r]
+        if row.patch < 0:
+            if opened or row.stale:
+                _clear_row(S, st, k, r, sc)
+            continue
+        met = prerequisites_met(S, st, k, row.patch)
+        if opened or planned:
+            row.unlocked = unlocked_risk(S, st, k, row.patch)
+        if opened or planned or row.stale:
+            if opened or row.stale:
+                _read_row(S, st, k, r, sc)
+            _plan_row(S, st, k, r, sc, met)
+        feasible_modes(S, st, k, r, met)
 
 
 @compiled
-def _row_view(st, k, i, r):  # type: ignore[no-untyped-def]
-    return st.observation[k, i, r * ROW_WIDTH : (r + 1) * ROW_WIDTH]
+def _clear_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
+    row = st.row[k, r]
+    row.stale = 0
+    for mode in range(4):
+        row.feasible[mode] = 0
+    for i in range(sc.na):
+        st.observation[k, i, r * ROW_WIDTH : (r + 1) * ROW_WIDTH] = 0.0
 
 
 @compiled
-def _refresh_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
+def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
+    """A row's gains, labour and facts, public and as each agent sees them; all but the downtime it would add.
+
+    Gains are for work in the middle of the window (an emergency change is half a window earlier), at the present
+    estimate of risk for all windows left and the tail.
+    """
     w = st.world[k]
     row = st.row[k, r]
-    j = row.patch
-    static = S.patch[sc.p0 + j]
-    p = st.patch[w.p0 + j]
-    v = static.service
-    for i in range(sc.na):
-        for n in range(5):
-            st.scratch[k, i, n] = 0.0
-
-    public_downtime = st.public_downtime[k]
-    public_downtime[:] = 0.0
+    row.stale = 0
+    static = S.patch[sc.p0 + row.patch]
+    p = st.patch[w.p0 + row.patch]
+    service = S.service[sc.s0 + static.service]
+    money = 1.0 if sc.value_enabled else 0.0
+    rate = money * sc.labour_keur_per_hour
     rollback_all = 0.0
-    added = 0.0
     alone = 0.0
-    for n in range(S.service[sc.s0 + v].link0, S.service[sc.s0 + v].link1):
+    for i in range(sc.na):
+        st.rollback[k, i] = 0.0
+    for n in range(service.link0, service.link1):
         link = S.link[n]
         flow = st.flow[w.r0 + link.flow]
         owner = S.flow[sc.r0 + link.flow].owner
-        night = sc.night_factor if st.agent[k, owner].night else 1.0
-        public = flow.public_rate * w.season[0] * night
-        true = flow.true_rate * w.season[0] * night
-        for mode in range(4):
-            if mode == MITIGATE:
-                continue
-            hours = added_hours(flow, sc, static.downtime * downtime_factor(sc, mode), link.weight)
-            public_downtime[mode] += hours * public
-            st.scratch[k, owner, mode] += hours * true
-            if mode == FULL:
-                added += hours
         alone += link.weight * (static.downtime + sc.setup_hours)
-        again = link.weight * static.downtime * sc.rollback_downtime
-        rollback_all += again * public
-        st.scratch[k, owner, 4] += again * true
+        again = money * link.weight * static.downtime * sc.rollback_downtime * price_of_hour(S, st, k, link.flow)
+        rollback_all += again * flow.public_rate
+        st.rollback[k, owner] += again * flow.true_rate
 
-    day = plan_day(S, st, k, FULL)
-    left = (sc.windows + sc.tail_windows) - day / sc.window_days
+    day = (w.t + 0.5) * sc.window_days
+    left = sc.windows + sc.tail_windows - w.t - 0.5
     mitigated = mitigated_on(p, day)
+    full_risk = p.risk * left
     if mitigated:
         relief = min(max((p.mitigated_until - day) / sc.window_days, 0.0), left)
-        full_risk = p.risk * relief + p.risk / max(sc.mitigate_hazard, 1e-3) * (left - relief)
-    else:
-        full_risk = p.risk * left
+        full_risk = p.risk * (relief + (left - relief) / max(sc.mitigate_hazard, 1e-3))
     brief = (1.0 - sc.mitigate_hazard) * p.risk * min(float(sc.mitigate_windows), left)
-    fee_factor = st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0
-    fee = static.fee * fee_factor if sc.value_enabled else 0.0
-    support = sc.support_keur if static.vendor >= 0 else 0.0
+    fee = money * static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
+    support = money * sc.support_keur if static.vendor >= 0 else 0.0
     fine = 0.0
     if sc.governance_enabled and p.due < NO_DEADLINE:
         fine = sc.fine_keur_per_day * max(sc.windows * sc.window_days - max(p.due, day), 0.0)
+    warranty = sc.rollback_vendor_share if static.vendor >= 0 else 0.0
     share_it, share_business, share_vendor = liability_shares(
         sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
     )
-    met = prerequisites_met(S, st, k, j)
-    released = p.release <= w.t
+    row.fee = fee
+    row.effort = static.effort * rate
+    row.fixed_cost = row.effort + p.public_regression * rollback_all + support
     for mode in range(4):
-        labour = static.effort * effort_factor(sc, mode) * sc.labour_keur_per_hour
-        row.feasible[mode] = _feasible(S, st, k, j, mode, met, released, mitigated, labour, fee)
         f = 0.0 if mode == MITIGATE else p.public_regression
         gain = brief if mode == MITIGATE else (1.0 - f) * full_risk
-        undo = f if mode in (FULL, EMERGENCY) else 0.0
-        cost = labour + undo * sc.rollback_effort * static.effort * sc.labour_keur_per_hour
-        cost += public_downtime[mode] + undo * rollback_all + (0.0 if mode == MITIGATE else support)
-        row.public[mode] = gain - cost
-        if mode == FULL:
-            row.downtime = public_downtime[mode]
-            row.effort = labour
+        undo = 0.0
+        if mode == FULL or mode == EMERGENCY:
+            undo = f
+        if mode == EMERGENCY:
+            gain += (1.0 - f) * 0.5 * p.risk
+        cost = static.effort * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate
+        row.before_downtime[mode] = gain - cost - undo * rollback_all - (0.0 if mode == MITIGATE else support)
+
     scale = 1.0 / sc.money_scale
-    unlocked = unlocked_risk(S, st, k, j)
-    cost = row.effort + public_downtime[FULL] + p.public_regression * rollback_all + support
+    at = r * ROW_WIDTH
     for i in range(sc.na):
         agent = S.agent[sc.a0 + i]
         sees = S.sees[agent.role]
+        worker = static.it == i
         owner = static.owner == i
         maker = static.vendor == i
         share = 0.0
         if sc.responsibility_enabled:
-            if static.it == i:
+            if worker:
                 share = share_it
             elif owner:
                 share = share_business
             elif maker:
                 share = share_vendor
         regression = p.regression if sees[3] and maker else p.public_regression
-        reach = p.signal if sees[1] else 1.0
-        hours = p.effort if sees[0] else static.effort
-        pays_effort = static.it == i
-        obs = _row_view(st, k, i, r)
+        obs = st.observation[k, i]
+        if worker or owner or maker or st.rollback[k, i] > 0.0:
+            reach = p.signal if sees[1] else 1.0
+            hours = p.effort if sees[0] else static.effort
+            for mode in range(4):
+                undo = regression if mode == FULL or mode == EMERGENCY else 0.0
+                upgrade = mode != MITIGATE
+                gain = brief
+                if upgrade:
+                    gain = (1.0 - regression) * (full_risk + (0.5 * p.risk if mode == EMERGENCY else 0.0))
+                st.before_downtime[k, i, r, mode] = role_interest(
+                    agent.role,
+                    share,
+                    reach * gain,
+                    hours * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate if worker else 0.0,
+                    undo * st.rollback[k, i],
+                    undo * rollback_all,
+                    warranty,
+                    fee if upgrade else 0.0,
+                    support if upgrade else 0.0,
+                    fine * (1.0 - regression) if upgrade and worker else 0.0,
+                    owner,
+                    maker,
+                )
+        else:
+            for mode in range(4):
+                st.before_downtime[k, i, r, mode] = 0.0
         for mode in range(4):
-            undo = regression if mode in (FULL, EMERGENCY) else 0.0
-            upgrade = mode != MITIGATE
-            gain = reach * ((1.0 - regression) * full_risk if upgrade else brief)
-            labour = hours * (effort_factor(sc, mode) + undo * sc.rollback_effort) * sc.labour_keur_per_hour
-            own = role_interest(
-                agent.role,
-                share,
-                gain,
-                labour if pays_effort and sc.value_enabled else 0.0,
-                st.scratch[k, i, mode] if upgrade and sc.value_enabled else 0.0,
-                undo * st.scratch[k, i, 4] if sc.value_enabled else 0.0,
-                undo * rollback_all if sc.value_enabled else 0.0,
-                sc.rollback_vendor_share if static.vendor >= 0 else 0.0,
-                fee if upgrade else 0.0,
-                support if upgrade and sc.value_enabled else 0.0,
-                fine * (1.0 - regression) if upgrade and pays_effort else 0.0,
-                owner,
-                maker,
-            )
+            own = st.before_downtime[k, i, r, mode]
             st.own[k, i, r, mode] = own
-            obs[OWN + mode] = clip(own * scale)
-            obs[PUBLIC + mode] = clip(row.public[mode] * scale)
-        obs[PRESENT] = 1.0
-        obs[RISK] = clip(p.risk * scale)
-        obs[UNLOCKED] = clip(unlocked * scale)
-        obs[COST] = clip(cost * scale)
-        obs[EFFORT] = clip(static.effort / sc.capacity_hours) if sc.capacity_hours > 0.0 else CLIP
-        obs[ADDED] = clip(0.1 * added)
-        obs[ALONE] = clip(0.1 * alone)
-        obs[PREREQUISITES] = met > 0
-        obs[RELEASED] = released
-        obs[MITIGATED] = mitigated
-        obs[CVSS] = 0.1 * p.cvss
-        obs[EPSS] = p.epss
-        obs[KEV] = p.kev
-        obs[EXPOSED] = S.service[sc.s0 + v].exposed
-        obs[DUE] = min(max((p.due - w.t * sc.window_days) / 60.0, -1.0), 1.0)
-        obs[WAITING] = clip(0.25 * p.waited)
-        obs[REGRESSION] = regression
-        obs[OWN_SERVICE] = owner
-        obs[OWN_COMPONENT] = maker
-        obs[FAILED] = clip(0.5 * p.failed)
-        obs[ON_MOTION] = 0.0
-        obs[OWN_MOTION] = 0.0
+            obs[at + OWN + mode] = clip(own * scale)
+        obs[at + PRESENT] = 1.0
+        obs[at + RISK] = clip(p.risk * scale)
+        obs[at + EFFORT] = clip(static.effort / sc.capacity_hours) if sc.capacity_hours > 0.0 else CLIP
+        obs[at + ALONE] = clip(0.1 * alone)
+        obs[at + RELEASED] = p.release <= w.t
+        obs[at + MITIGATED] = mitigated
+        obs[at + CVSS] = 0.1 * p.cvss
+        obs[at + EPSS] = p.epss
+        obs[at + KEV] = p.kev
+        obs[at + EXPOSED] = service.exposed
+        obs[at + DUE] = min(max((p.due - w.t * sc.window_days) / 60.0, -1.0), 1.0)
+        obs[at + WAITING] = clip(0.25 * p.waited)
+        obs[at + REGRESSION] = regression
+        obs[at + OWN_SERVICE] = owner
+        obs[at + OWN_COMPONENT] = maker
+        obs[at + FAILED] = clip(0.5 * p.failed)
+        obs[at + ON_MOTION] = 0.0
+        obs[at + OWN_MOTION] = 0.0
+
+
+@compiled
+def price_of_hour(S, st, k, r):  # type: ignore[no-untyped-def]
+    """What an hour's outage of flow r costs in this window, relative to its rate: season and night hours."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    night = sc.night_factor if st.agent[k, S.flow[sc.r0 + r].owner].night else 1.0
+    return w.season[0] * night
+
+
+@compiled
+def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
+    """What the window's plan changes: the downtime that a row would add, and whether its prerequisites are in."""
+    w = st.world[k]
+    row = st.row[k, r]
+    static = S.patch[sc.p0 + row.patch]
+    service = S.service[sc.s0 + static.service]
+    scale = 1.0 / sc.money_scale
+    public_full = 0.0
+    public_canary = 0.0
+    public_emergency = 0.0
+    added = 0.0
+    for i in range(sc.na):
+        if S.agent[sc.a0 + i].flows:
+            for n in range(3):
+                st.scratch[k, i, n] = 0.0
+    if sc.value_enabled:
+        for n in range(service.link0, service.link1):
+            link = S.link[n]
+            flow = st.flow[w.r0 + link.flow]
+            hour = price_of_hour(S, st, k, link.flow)
+            public = hour * flow.public_rate
+            true = hour * flow.true_rate
+            mine = st.scratch[k, S.flow[sc.r0 + link.flow].owner]
+            full = added_hours(flow, sc, static.downtime, link.weight)
+            canary = added_hours(flow, sc, static.downtime * sc.canary_downtime, link.weight)
+            emergency = added_hours(flow, sc, static.downtime * sc.emergency_downtime, link.weight)
+            added += full
+            public_full += full * public
+            public_canary += canary * public
+            public_emergency += emergency * public
+            mine[0] += full * true
+            mine[1] += canary * true
+            mine[2] += emergency * true
+    row.downtime = public_full
+    row.public[FULL] = row.before_downtime[FULL] - public_full
+    row.public[CANARY] = row.before_downtime[CANARY] - public_canary
+    row.public[MITIGATE] = row.before_downtime[MITIGATE]
+    row.public[EMERGENCY] = row.before_downtime[EMERGENCY] - public_emergency
+    full = clip(row.public[FULL] * scale)
+    canary = clip(row.public[CANARY] * scale)
+    mitigate = clip(row.public[MITIGATE] * scale)
+    emergency = clip(row.public[EMERGENCY] * scale)
+    unlocked = clip(row.unlocked * scale)
+    cost = clip((row.fixed_cost + public_full) * scale)
+    shown = clip(0.1 * added)
+    ready = 1.0 if met > 0 else 0.0
+    at = r * ROW_WIDTH
+    for i in range(sc.na):
+        obs = st.observation[k, i]
+        obs[at + PUBLIC + FULL] = full
+        obs[at + PUBLIC + CANARY] = canary
+        obs[at + PUBLIC + MITIGATE] = mitigate
+        obs[at + PUBLIC + EMERGENCY] = emergency
+        obs[at + UNLOCKED] = unlocked
+        obs[at + COST] = cost
+        obs[at + ADDED] = shown
+        obs[at + PREREQUISITES] = ready
+        if S.agent[sc.a0 + i].flows:
+            for n in range(3):
+                mode = EMERGENCY if n == 2 else n
+                own = st.before_downtime[k, i, r, mode] - st.scratch[k, i, n]
+                st.own[k, i, r, mode] = own
+                obs[at + OWN + mode] = clip(own * scale)
 
 
 @compiled
@@ -387,22 +471,25 @@ def mitigated_on(p, day):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _feasible(S, st, k, j, mode, met, released, mitigated, labour, fee):  # type: ignore[no-untyped-def]
-    """Whether the nomination is possible: fix out, prerequisites in, no freeze, hours and budgets suffice."""
+def feasible_modes(S, st, k, r, met):  # type: ignore[no-untyped-def]
+    """In which modes the row can be nominated: fix out, prerequisites in, no freeze, hours and budgets suffice."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    static = S.patch[sc.p0 + j]
-    p = st.patch[w.p0 + j]
-    if p.planned >= 0 or p.done:
-        return False
-    if static.it >= 0 and st.agent[k, static.it].budget < labour:
-        return False
-    if mode != EMERGENCY and w.capacity_left < static.effort * effort_factor(sc, mode):
-        return False
-    if mode == MITIGATE:
-        return not mitigated and p.known > 0
-    if not released or p.release == NEVER or st.agent[k, static.owner].budget < fee:
-        return False
-    if mode == EMERGENCY:
-        return met == 2
-    return met > 0 and not st.agent[k, static.owner].freeze
+    row = st.row[k, r]
+    static = S.patch[sc.p0 + row.patch]
+    p = st.patch[w.p0 + row.patch]
+    owner = st.agent[k, static.owner]
+    budget = st.agent[k, static.it].budget if static.it >= 0 else 1e18
+    upgrade = p.planned < 0 and not p.done and p.release <= w.t and p.release != NEVER and owner.budget >= row.fee
+    calm = upgrade and met > 0 and not owner.freeze
+    mitigable = p.planned < 0 and not p.done and p.known > 0 and not mitigated_on(p, (w.t + 0.5) * sc.window_days)
+    row.feasible[FULL] = calm and w.capacity_left >= static.effort and budget >= row.effort
+    row.feasible[CANARY] = (
+        calm and w.capacity_left >= static.effort * sc.canary_effort and budget >= row.effort * sc.canary_effort
+    )
+    row.feasible[MITIGATE] = (
+        mitigable
+        and w.capacity_left >= static.effort * sc.mitigate_effort
+        and budget >= row.effort * sc.mitigate_effort
+    )
+    row.feasible[EMERGENCY] = upgrade and met == 2 and budget >= row.effort * sc.emergency_effort

@@ -40,7 +40,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     st.reward[k] = 0.0
     st.illegal[k] = 0
     window.start_episode(S, st, k, random.episode_seed(base_seed, 0))
-    observe.write_all(S, st, k)
+    observe.write(S, st, k, True)
 
 
 @compiled
@@ -54,22 +54,23 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     if w.over:
         st.reward[k] = 0.0
         return
-    planned = w.planned_n
     negotiate.read_actions(S, st, k, actions)
     over = True
-    pulled = True
+    passed = False
     if w.voting:
-        negotiate.settle(S, st, k)
-        pulled = w.planned_n != planned
+        w.levers = 0
+        passed = negotiate.settle(S, st, k)
     else:
-        over = negotiate.propose(S, st, k)
-        pulled = w.levers != 0 or w.planned_n != planned
-    opened = False
-    if over and negotiate.close_motion(S, st, k):
-        window.close_window(S, st, k)
-        opened = True
-    elif over:
-        negotiate.name_proposer(S, st, k)
+        over, passed = negotiate.propose(S, st, k)
+    if passed:
+        negotiate.carry(S, st, k)
+    everything = passed or w.levers != 0
+    if over:
+        if negotiate.close_motion(S, st, k):
+            window.close_window(S, st, k)
+            everything = True
+        else:
+            negotiate.name_proposer(S, st, k)
     sc = S.scenario[w.scenario]
     for i in range(sc.na):
         total = 0.0
@@ -80,16 +81,14 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     if w.over:
         st.terminated[k] = True
         _copy_totals(st, k)
-        observe.write_all(S, st, k)
         if autoreset:
-            st.final_observation[k] = st.observation[k]
+            observe.write(S, st, k, True)
+            for i in range(st.observation.shape[1]):
+                for n in range(st.observation.shape[2]):
+                    st.final_observation[k, i, n] = st.observation[k, i, n]
             w.episode += 1
             window.start_episode(S, st, k, random.episode_seed(w.base_seed, w.episode))
-            observe.write_all(S, st, k)
-    elif pulled or opened:
-        observe.write_all(S, st, k)
-    else:
-        observe.write_phase(S, st, k)
+    observe.write(S, st, k, everything)
 
 
 def _copy_totals_source() -> str:
@@ -103,34 +102,38 @@ exec(_copy_totals_source(), _scope)
 _copy_totals = compiled(_scope["copy"])
 
 
-def _advance(S, st, reset, seeds, which, actions, autoreset, first, last):  # type: ignore[no-untyped-def]
-    """Worlds first..last: start the chosen ones anew, or take one step in each. One kernel, so one compilation."""
+def _advance(S, st, reset, seeds, which, actions, draw, turn, autoreset, first, last):  # type: ignore[no-untyped-def]
+    """Worlds first..last: start the chosen ones anew, or take one step in each. One kernel, so one compilation.
+
+    Where ``turn`` is 0 or more, actions are first drawn, uniformly among the legal ones, keyed by (draw, turn).
+    """
     for k in range(first, last):
-        if not reset:
-            step_world(S, st, k, actions[k], autoreset)
-        elif which[k]:
-            reset_world(S, st, k, seeds[k])
+        if reset:
+            if which[k]:
+                reset_world(S, st, k, seeds[k])
+            continue
+        if turn >= 0:
+            for i in range(actions.shape[1]):
+                actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn)
+        step_world(S, st, k, actions[k], autoreset)
 
 
-def _sample(mask, seed, turn, actions, first, last):  # type: ignore[no-untyped-def]
-    """A uniformly random legal action for every agent of the worlds first..last."""
-    for k in range(first, last):
-        for i in range(actions.shape[1]):
-            legal = 0
-            for a in range(mask.shape[2]):
-                legal += mask[k, i, a]
-            pick = int(random.uniform(seed, random.ACTION, k * actions.shape[1] + i, turn) * legal)
-            for a in range(mask.shape[2]):
-                if mask[k, i, a]:
-                    if pick == 0:
-                        actions[k, i] = a
-                        break
-                    pick -= 1
+@compiled
+def _legal_action(mask, draw, number, turn):  # type: ignore[no-untyped-def]
+    legal = 0
+    for a in range(mask.shape[0]):
+        legal += mask[a]
+    pick = int(random.uniform(draw, random.ACTION, number, turn) * legal)
+    for a in range(mask.shape[0]):
+        if mask[a]:
+            if pick == 0:
+                return a
+            pick -= 1
+    return 0
 
 
 with cache.kernel_cache():
     advance_kernel = njit(cache=True, nogil=True, _nrt=False, error_model="numpy")(_advance)
-    sample_kernel = njit(cache=True, nogil=True, _nrt=False, error_model="numpy")(_sample)
 
 
 class Engine:
@@ -183,14 +186,24 @@ class Engine:
         """One env-step of every world; ``actions`` is (num_envs, num_agents), padded agents ignored."""
         self._advance(False, self._no_seeds, self._no_choice, actions)
 
-    def sample_actions(self, seed: int, turn: int, out: NDArray[np.int64]) -> None:
-        """Fill ``out`` (num_envs, num_agents) with uniformly random legal actions, keyed by (seed, turn)."""
-        self._share(sample_kernel, self.state.mask, np.uint64(seed), turn, out)
+    def step_at_random(self, draw: int, turn: int, out: NDArray[np.int64]) -> None:
+        """One env-step with uniformly random legal actions, keyed by (draw, turn); they are left in ``out``."""
+        self._advance(False, self._no_seeds, self._no_choice, out, draw, turn)
 
     def _advance(
-        self, reset: bool, seeds: NDArray[np.uint64], which: NDArray[np.bool_], actions: NDArray[np.int64]
+        self,
+        reset: bool,
+        seeds: NDArray[np.uint64],
+        which: NDArray[np.bool_],
+        actions: NDArray[np.int64],
+        draw: int = 0,
+        turn: int = -1,
     ) -> None:
-        self._share(advance_kernel, self.static, self.state, reset, seeds, which, actions, self.autoreset)
+        self._share(
+            advance_kernel,
+            *(self.static, self.state, reset, seeds, which, actions),
+            *(np.uint64(draw), turn, self.autoreset),
+        )
 
     def _share(self, kernel: Callable[..., None], *arguments: object) -> None:
         """Run the kernel over all worlds, a chunk a thread; compiled code holds no lock."""
@@ -202,13 +215,14 @@ class Engine:
         for future in futures:
             future.result()
 
-    def agents_of(self, role: str) -> slice:
-        """Columns of the role's agents; they lie side by side because agents are sorted by role."""
-        return self.role_slices[role]
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
 
     @property
     def role_slices(self) -> dict[str, slice]:
-        """Columns of every role that somebody plays."""
+        """Columns of every role that somebody plays in the first scenario; agents are sorted by role."""
         head = self.static.scenario[0]
         roles = self.static.agent["role"][head["a0"] : head["a0"] + head["na"]]
         slices = {}

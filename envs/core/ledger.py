@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles.ledger import KIND_INDEX, NETWORKS
 
 _VALUE, _RESPONSIBILITY, _GOVERNANCE = (NETWORKS.index(n) for n in ("value", "responsibility", "governance"))

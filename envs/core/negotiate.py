@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles import ROLE_MODULES
+from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import (
     ABSTAIN,
-
     LEVER_START,
     NOMINATE_START,
     PASS,
@@ -58,7 +56,7 @@ def read_actions(S, st, k, actions):  # type: ignore[no-untyped-def]
 def propose(S, st, k):  # type: ignore[no-untyped-def]
     """Levers first, in agent order, then the proposer's nomination, if it is still feasible.
 
-    Returns True where the motion is over (no nomination, or no governance to vote on it).
+    Returns whether the motion is over (nothing nominated, or no governance to vote on it) and whether it passed.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
@@ -72,26 +70,22 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
             w.spend_keur += book(S, st, k, i, nature(st), S.lever_kind[role, a - LEVER_START], price)
             w.levers = 1
     if w.levers:
-        agenda.refresh_rows(S, st, k)
+        agenda.refresh_rows(S, st, k, False, False)
     a = st.chosen[k, w.proposer]
     if not NOMINATE_START <= a < VOTE_START:
-        return True
+        return True, False
     w.row = (a - NOMINATE_START) // 4
     w.mode = (a - NOMINATE_START) % 4
     row = st.row[k, w.row]
     if row.patch < 0 or not row.feasible[w.mode]:
         w.row = -1
-        return True
+        return True, False
     w.motions_proposed += 1.0
     if not sc.governance_enabled:
-        carry(S, st, k)
-        return True
-    static = S.patch[sc.p0 + row.patch]
-    labour = static.effort * agenda.effort_factor(sc, w.mode) * sc.labour_keur_per_hour
-    w.quote = labour
+        return True, True
+    w.quote = row.effort * agenda.effort_factor(sc, w.mode)
     if w.mode != MITIGATE:
-        price = st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0
-        w.quote += static.fee * price + motion_downtime(S, st, k)
+        w.quote += row.fee + row.before_downtime[w.mode] - row.public[w.mode]
     w.public_gain = row.public[w.mode]
     scale = 1.0 / sc.money_scale
     for i in range(sc.na):
@@ -102,24 +96,7 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
         st.observation[k, i, start + agenda.ON_MOTION] = 1.0
         st.observation[k, i, start + agenda.OWN_MOTION] = agenda.clip(agent.own_gain * scale)
     w.voting = 1
-    return False
-
-
-@compiled
-def motion_downtime(S, st, k):  # type: ignore[no-untyped-def]
-    """Public downtime cost (k€) that the motion adds to this window's plan."""
-    w = st.world[k]
-    sc = S.scenario[w.scenario]
-    static = S.patch[sc.p0 + st.row[k, w.row].patch]
-    cost = 0.0
-    service = S.service[sc.s0 + static.service]
-    for n in range(service.link0, service.link1):
-        link = S.link[n]
-        flow = st.flow[w.r0 + link.flow]
-        night = sc.night_factor if st.agent[k, S.flow[sc.r0 + link.flow].owner].night else 1.0
-        hours = agenda.added_hours(flow, sc, static.downtime * agenda.downtime_factor(sc, w.mode), link.weight)
-        cost += hours * flow.public_rate * w.season[0] * night
-    return cost
+    return False, False
 
 
 @compiled
@@ -142,12 +119,13 @@ def committed(S, st, k, i):  # type: ignore[no-untyped-def]
     """Budget (k€) that agent i will need for the motion itself if it passes: labour for IT, the fee for the owner."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    static = S.patch[sc.p0 + st.row[k, w.row].patch]
+    row = st.row[k, w.row]
+    static = S.patch[sc.p0 + row.patch]
     need = 0.0
     if static.it == i:
-        need += static.effort * agenda.effort_factor(sc, w.mode) * sc.labour_keur_per_hour
+        need += row.effort * agenda.effort_factor(sc, w.mode)
     if static.owner == i and w.mode != MITIGATE:
-        need += static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
+        need += row.fee
     return need
 
 
@@ -155,7 +133,7 @@ def committed(S, st, k, i):  # type: ignore[no-untyped-def]
 def settle(S, st, k):  # type: ignore[no-untyped-def]
     """Count the votes, with escrow. Asks are filled smallest first and only in full; an unfilled ask rejects.
 
-    Nothing moves if the motion fails; unused escrow returns to its payers in proportion.
+    Nothing moves if the motion fails; unused escrow returns to its payers in proportion. Returns whether it passed.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
@@ -179,7 +157,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
     agents = S.agent[sc.a0 : sc.a0 + sc.na]
     quota = int(round(1000.0 * sc.quota))
     if not motion_passes(sc.voting, st.ballots[k, : sc.na], agents["weight"], agents["veto"], quota):
-        return
+        return False
     used = escrow - left
     if used > 0.0:
         for giver in range(sc.na):
@@ -191,7 +169,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
                 if st.transfers[k, taker] < 0.0:
                     book(S, st, k, giver, taker, SIDE_PAYMENT, -st.transfers[k, taker] * paid / escrow)
     w.motions_passed += 1.0
-    carry(S, st, k)
+    return True
 
 
 @compiled
@@ -221,8 +199,9 @@ def carry(S, st, k):  # type: ignore[no-untyped-def]
             flow.opened = max(flow.opened, link.weight)
     w.planned_n += 1
     row.patch = -1
+    row.stale = 1
     p.row = -1
-    agenda.refresh_rows(S, st, k)
+    agenda.refresh_rows(S, st, k, False, True)
 
 
 @compiled

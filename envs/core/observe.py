@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
+from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import (
     ABSTAIN,
     AGENDA_ROWS,
@@ -16,7 +15,6 @@ from patchpact.agents.roles.layout import (
     LEVER_START,
     NOMINATE_START,
     PASS,
-    SLOT_FEATURES,
     SLOT_WIDTH,
     SLOTS_START,
     VOTE_START,
@@ -33,18 +31,15 @@ _VENDOR = ROLE_INDEX["vendor"]
 role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "S, st, k, i, mask")
 
 _GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
-_SLOT_NAMES = tuple(entry.name for entry in SLOT_FEATURES)
-assert _GLOBAL_NAMES[:8] == (
-    "phase_vote", "is_proposer", "may_vote", "windows_left", "horizon", "motions_left", "season_now", "season_next",
-)  # fmt: skip
+_PROPOSER_ENTRIES = sum(name.startswith("proposer_") for name in _GLOBAL_NAMES)
 (
-    PHASE, PROPOSER, MAY_VOTE, WINDOWS_LEFT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY, BUDGET, OPEN_RISK,
+    PHASE, PROPOSER, PROPOSER_ROLE, MAY_VOTE, WINDOWS_LEFT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY, BUDGET, OPEN_RISK,
     PLANNED_DOWNTIME, PLANNED, OVERDUE, OPEN, MOTION_MODE, OWN_GAIN, PUBLIC_GAIN, QUOTE, LIABILITY, FREEZE, NIGHT,
     OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
-        "phase_vote", "is_proposer", "may_vote", "windows_left", "horizon", "motions_left", "season_now",
+        "phase_vote", "is_proposer", "proposer_it", "may_vote", "windows_left", "horizon", "motions_left", "season_now",
         "capacity_left", "budget_left", "open_risk", "planned_downtime", "planned_patches", "overdue",
         "open_patches", "motion_full", "motion_own_gain", "motion_public_gain", "motion_quote", "liability",
         "freeze", "night_hours", "overtime", "price", "log_money_scale", "log_services",
@@ -52,15 +47,16 @@ assert _GLOBAL_NAMES[:8] == (
 )  # fmt: skip
 
 
-@compiled
-def write_all(S, st, k):  # type: ignore[no-untyped-def]
-    """Slots, globals and masks of every agent, after anything but a plain change of phase."""
+@compiled_apart
+def write(S, st, k, everything):  # type: ignore[no-untyped-def]
+    """What agents see beside the rows, and their masks; slots and steady globals only if asked for ``everything``."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    for i in range(sc.na):
-        _write_slots(S, st, k, i, sc, w)
-        _write_steady_globals(S, st, k, i, sc, w)
-    write_phase(S, st, k)
+    if everything:
+        for i in range(sc.na):
+            _write_slots(S, st, k, i, sc, w)
+            _write_steady_globals(S, st, k, i, sc, w)
+    _write_phase(S, st, k, sc, w)
 
 
 @compiled
@@ -97,7 +93,9 @@ def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
     vendors = 0
     for r in range(sc.nr):
         flow = st.flow[w.r0 + r]
-        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        hours = (
+            flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        )
         planned += hours * flow.public_rate * w.season[0]
     for other in range(sc.na):
         frozen = max(frozen, st.agent[k, other].freeze)
@@ -136,17 +134,18 @@ def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def write_phase(S, st, k):  # type: ignore[no-untyped-def]
+def _write_phase(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     """What every step changes: phase, proposer, the motion's figures, budgets, masks."""
-    w = st.world[k]
-    sc = S.scenario[w.scenario]
     scale = 1.0 / sc.money_scale
+    proposing = -1 if w.over else S.agent[sc.a0 + w.proposer].role
     for i in range(sc.na):
         obs = st.observation[k, i]
         agent = st.agent[k, i]
         budget = S.agent[sc.a0 + i].budget
         obs[PHASE] = w.voting
         obs[PROPOSER] = w.proposer == i and not w.over
+        for role in range(_PROPOSER_ENTRIES):
+            obs[PROPOSER_ROLE + role] = proposing == role
         obs[MAY_VOTE] = agent.may_vote
         obs[MOTIONS_LEFT] = (sc.motions_per_window - w.motion) / sc.motions_per_window
         obs[BUDGET] = min(agent.budget / budget, 1.0) if budget > 0.0 else 0.0

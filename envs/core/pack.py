@@ -30,7 +30,8 @@ from patchpact.envs.core.records import (
     SERVICE,
     Static,
 )
-from patchpact.scenarios import PARAMETERS, Scenario
+from patchpact.scenarios import PARAMETERS, AgentSpec, Scenario, ScenarioError
+from patchpact.scenarios.errors import closest
 
 _CODES: dict[str, Sequence[str]] = {
     "incident_loss": ("sampled", "expected"),
@@ -44,10 +45,19 @@ _LONGEST_CALL_CHAIN = 12
 _SEES = ("effort", "reachability", "revenue", "regression")
 
 
-def _code(name: str, value: Any) -> float:
-    if name in _CODES:
-        return _CODES[name].index(value)
-    return float(value)
+def _code(name: str, value: Any, where: str) -> float:
+    """A parameter as the core holds it: rules by their number. Raises ``ScenarioError`` for an unknown rule."""
+    if name not in _CODES:
+        return float(value)
+    if value not in _CODES[name]:
+        field = f"{PARAMETERS[name].network}.{name}"
+        raise ScenarioError(where, field, f"{value!r} is unknown", closest(value, _CODES[name]))
+    return _CODES[name].index(value)
+
+
+def choices(name: str) -> tuple[str, ...]:
+    """The registered names that a parameter may take; empty for numbers and switches."""
+    return tuple(_CODES.get(name, ()))
 
 
 def breadth_atoms(median: float, log_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -131,6 +141,17 @@ class _Rows:
         return np.concatenate(self.blocks) if self.blocks else np.zeros(0, self.dtype)
 
 
+def seats(scenario: Scenario) -> tuple[AgentSpec, ...]:
+    """The agents in the order of the core's columns: by role, then by uid. Raises ``ScenarioError`` for an unknown role."""
+    for agent in scenario.agents:
+        if agent.role not in ROLE_INDEX:
+            field = f"agents.{agent.name}.role"
+            raise ScenarioError(
+                scenario.id, field, f"{agent.role!r} is unknown", closest(agent.role, ROLE_INDEX)
+            )
+    return tuple(sorted(scenario.agents, key=lambda agent: (ROLE_INDEX[agent.role], agent.uid)))
+
+
 def _money_scale(scenario: Scenario) -> float:
     """A k€ figure that makes observations alike across worlds: an hour's revenue, or a window's labour if more."""
     p = scenario.parameters
@@ -139,7 +160,7 @@ def _money_scale(scenario: Scenario) -> float:
 
 
 def pack(scenarios: Sequence[Scenario]) -> Static:
-    """Arrays for a batch of scenarios. Raises ``ValueError`` where no rule or role of a used name exists."""
+    """Arrays for a batch of scenarios. Raises ``ScenarioError`` where no rule or role of a used name exists."""
     rows = {
         name: _Rows(dtype)
         for name, dtype in (
@@ -151,8 +172,9 @@ def pack(scenarios: Sequence[Scenario]) -> Static:
     needs: list[int] = []
     enables: list[int] = []
     cve_finding: list[int] = []
+    entries: list[float] = []
     for head, scenario in zip(heads, scenarios, strict=True):
-        _pack_one(scenario, head, rows, needs, enables, cve_finding)
+        _pack_one(scenario, head, rows, needs, enables, cve_finding, entries)
     levers = max(len(module.LEVERS) for module in ROLE_MODULES)
     lever_kind = np.zeros((len(ROLE_MODULES), levers), np.int64)
     sees = np.zeros((len(ROLE_MODULES), len(_SEES)), np.bool_)
@@ -162,6 +184,8 @@ def pack(scenarios: Sequence[Scenario]) -> Static:
     return Static(
         scenario=heads,
         **{name: group.array() for name, group in rows.items()},
+        entry=np.asarray(entries, np.float64),
+        entry_cve=np.ascontiguousarray(rows["finding"].array()["cve"]),
         cve_finding=np.asarray(cve_finding, np.int64),
         needs=np.asarray(needs, np.int64),
         enables=np.asarray(enables, np.int64),
@@ -178,33 +202,37 @@ def _pack_one(
     needs: list[int],
     enables: list[int],
     cve_finding: list[int],
+    entries: list[float],
 ) -> None:
     parameters = scenario.parameters
     for name in PARAMETERS:
-        head[name] = _code(name, parameters[name])
+        head[name] = _code(name, parameters[name], scenario.id)
     head["money_scale"] = _money_scale(scenario)
     head["atoms"], head["atom_weights"] = breadth_atoms(
         float(parameters["breadth_median"]), float(parameters["breadth_log_sd"])
     )
-    agents = {agent.name: number for number, agent in enumerate(scenario.agents)}
+    seated = seats(scenario)
+    agents = {agent.name: number for number, agent in enumerate(seated)}
     services = {service.name: number for number, service in enumerate(scenario.services)}
-    it = next((agents[a.name] for a in scenario.agents if a.role == "it"), -1)
+    it = next((agents[a.name] for a in seated if a.role == "it"), -1)
 
-    head["a0"], agent_rows = rows["agent"].add(len(scenario.agents))
-    head["na"] = len(scenario.agents)
-    for row, agent in zip(agent_rows, scenario.agents, strict=True):
-        if agent.role not in ROLE_INDEX:
-            raise ValueError(f"{scenario.id}: agents.{agent.name}.role: nobody plays {agent.role!r}; use one of {list(ROLE_INDEX)}")
+    head["a0"], agent_rows = rows["agent"].add(len(seated))
+    head["na"] = len(seated)
+    for row, agent in zip(agent_rows, seated, strict=True):
         row["uid"], row["role"], row["weight"] = agent.uid, ROLE_INDEX[agent.role], agent.vote_weight
         row["budget"], row["veto"] = agent.budget_keur, agent.role == parameters["veto_role"]
 
     _pack_services(scenario, head, rows, agents, services)
     _pack_flows(scenario, head, rows, agents, services)
-    _pack_patches(scenario, head, rows, agents, services, it, needs, enables, cve_finding)
+    _pack_patches(scenario, head, rows, agents, services, it, needs, enables, cve_finding, entries)
 
 
 def _pack_services(
-    scenario: Scenario, head: Any, rows: Mapping[str, _Rows], agents: Mapping[str, int], services: Mapping[str, int]
+    scenario: Scenario,
+    head: Any,
+    rows: Mapping[str, _Rows],
+    agents: Mapping[str, int],
+    services: Mapping[str, int],
 ) -> None:
     lateral: list[tuple[int, int, float, int]] = []
     for edge in scenario.edges:
@@ -235,12 +263,17 @@ def _pack_services(
 
 
 def _pack_flows(
-    scenario: Scenario, head: Any, rows: Mapping[str, _Rows], agents: Mapping[str, int], services: Mapping[str, int]
+    scenario: Scenario,
+    head: Any,
+    rows: Mapping[str, _Rows],
+    agents: Mapping[str, int],
+    services: Mapping[str, int],
 ) -> None:
     head["r0"], flow_rows = rows["flow"].add(len(scenario.entrypoints))
     head["nr"] = len(scenario.entrypoints)
     for row, entry in zip(flow_rows, scenario.entrypoints, strict=True):
         row["uid"], row["owner"], row["rate"] = entry.uid, agents[entry.owner], entry.revenue_keur_per_hour
+        rows["agent"].blocks[-1]["flows"][agents[entry.owner]] += 1
     triples = sorted(_flow_weights(scenario, services))
     start, link_rows = rows["link"].add(len(triples))
     counts = np.zeros(len(services) + 1, np.int64)
@@ -264,6 +297,7 @@ def _pack_patches(
     needs: list[int],
     enables: list[int],
     cve_finding: list[int],
+    entries: list[float],
 ) -> None:
     parameters = scenario.parameters
     findings = {finding.uid: finding for finding in scenario.findings}
@@ -297,14 +331,14 @@ def _pack_patches(
         row["need1"], row["next0"] = len(needs), len(enables)
         enables.extend(sorted(waiting.get(number, ())))
         row["next1"] = len(enables)
-        exposure = float(parameters["exposure_exposed" if service.exposed else "exposure_internal"])
         for uid in sorted(patch.findings):
             finding = findings[uid]
             cell = finding_rows[position]
             total = finding.technical_impact == "total"
-            points = (service.exposed, finding.automatable, total, finding.cvss)
+            exposure = float(parameters["exposure_exposed" if finding.exposed else "exposure_internal"])
+            points = (finding.exposed, finding.automatable, total, finding.cvss)
             cell["uid"], cell["cve"], cell["patch"] = uid, cve_number[finding.cve_uid], number
-            cell["entry"] = exposure * finding.confidence * (1.0 if total else float(parameters["partial_impact"]))
+            entries.append(exposure * finding.confidence * (1.0 if total else float(parameters["partial_impact"])))
             cell["cvss"] = finding.cvss
             cell["days"], cell["days_kev"] = days(False, *points), days(True, *points)
             users[cve_number[finding.cve_uid]].append(find_start + position)

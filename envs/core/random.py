@@ -35,8 +35,8 @@ def mix(x):  # type: ignore[no-untyped-def]
 
 @compiled
 def key(seed, purpose, uid, window):  # type: ignore[no-untyped-def]
-    """The 64 bits that belong to (seed, purpose, uid, window)."""
-    return mix(mix(mix(uint64(seed) ^ mix(uint64(purpose))) ^ uint64(uid)) ^ uint64(window))
+    """The 64 bits that belong to (seed, purpose, uid, window); a loop over uids mixes the rest once."""
+    return mix(mix(mix(uint64(seed) ^ mix(uint64(purpose))) ^ uint64(window)) ^ uint64(uid))
 
 
 @compiled

@@ -21,7 +21,13 @@ BREADTH_ATOMS = 12
 NEVER = 1 << 30
 """A window that never comes."""
 
-_TYPE_OF_PARAMETER = {"int": np.int64, "float": np.float64, "str": np.int64, "bool": np.int64}
+_TYPE_OF_PARAMETER = {
+    "int": np.int64,
+    "float": np.float64,
+    "str": np.int64,
+    "rule": np.int64,
+    "bool": np.int64,
+}
 
 
 def _record(*fields: tuple[Any, ...]) -> np.dtype[np.void]:
@@ -54,7 +60,6 @@ PATCH = _record(
 )  # fmt: skip
 FINDING = _record(
     ("uid", "i8"), ("cve", "i8"), ("patch", "i8"),
-    ("entry", "f8"),  # P(entry | attempt), before the hidden reachability
     ("cvss", "f8"), ("days", "i8"), ("days_kev", "i8"),  # deadline in days outside and inside KEV, -1 none
 )  # fmt: skip
 CVE = _record(
@@ -62,7 +67,7 @@ CVE = _record(
     ("user0", "i8"), ("user1", "i8"),  # global range in Static.cve_finding
 )  # fmt: skip
 FLOW = _record(("uid", "i8"), ("owner", "i8"), ("rate", "f8"))
-AGENT = _record(("uid", "i8"), ("role", "i8"), ("weight", "i8"), ("budget", "f8"), ("veto", "i1"))
+AGENT = _record(("uid", "i8"), ("role", "i8"), ("weight", "i8"), ("budget", "f8"), ("veto", "i1"), ("flows", "i8"))
 
 
 class Static(NamedTuple):
@@ -75,6 +80,8 @@ class Static(NamedTuple):
     link: Records  # (service-flow pairs,)
     patch: Records  # (all patches,)
     finding: Records  # (all findings,) by patch
+    entry: NDArray[np.float64]  # (all findings,) P(entry | attempt), before the hidden reachability
+    entry_cve: NDArray[np.int64]  # (all findings,) local CVE of the finding, as in the record
     cve: Records  # (all CVEs,)
     cve_finding: NDArray[np.int64]  # (all findings,) global finding numbers by CVE
     flow: Records  # (all flows,)
@@ -110,11 +117,11 @@ WORLD_PATCH = _record(
     ("mitigated_from", "f8"), ("mitigated_until", "f8"), ("failed", "i8"), ("backported", "i1"),
     ("survival", "f8"), ("risk", "f8"), ("truth", "f8"), ("signal", "f8"),
     ("regression", "f8"), ("public_regression", "f8"), ("effort", "f8"), ("release", "i8"),
-    ("due", "f8"), ("late", "i1"), ("known", "i8"), ("cvss", "f8"), ("epss", "f8"), ("kev", "i1"),
+    ("due", "f8"), ("deadline", "f8"), ("late", "i1"), ("known", "i8"), ("stale", "i1"), ("cvss", "f8"), ("epss", "f8"), ("kev", "i1"),
     ("last_shown", "i8"), ("waited", "i8"), ("row", "i8"),
 )  # fmt: skip
 WORLD_CVE = _record(
-    ("epss", "f8"), ("window_probability", "f8"), ("attempt", "f8"), ("breadth", "f8"), ("mean_breadth", "f8"),
+    ("epss", "f8"), ("window_probability", "f8"), ("mean_breadth", "f8"),
     ("kev", "i1"), ("known", "i8"), ("known_day", "f8"), ("kev_day", "f8"), ("weights", "f8", (BREADTH_ATOMS,)),
 )  # fmt: skip
 WORLD_FLOW = _record(
@@ -122,11 +129,11 @@ WORLD_FLOW = _record(
 )  # fmt: skip
 WORLD_AGENT = _record(
     ("budget", "f8"), ("night", "i1"), ("freeze", "i1"), ("disclosure", "i8"), ("price", "f8"), ("price_level", "i8"),
-    ("may_vote", "i1"), ("own_gain", "f8"),
+    ("may_vote", "i1"), ("own_gain", "f8"), ("moved", "i1"),
 )  # fmt: skip
 ROW = _record(
-    ("patch", "i8"), ("feasible", "i1", (4,)), ("public", "f8", (4,)),
-    ("effort", "f8"), ("downtime", "f8"),  # public, full mode, k€
+    ("patch", "i8"), ("stale", "i1"), ("feasible", "i1", (4,)), ("public", "f8", (4,)), ("before_downtime", "f8", (4,)),
+    ("effort", "f8"), ("downtime", "f8"), ("fixed_cost", "f8"), ("fee", "f8"), ("unlocked", "f8"),  # public, full mode, k€
 )  # fmt: skip
 
 
@@ -137,6 +144,7 @@ class State(NamedTuple):
     service: Records  # (all services of all worlds,)
     patch: Records  # (all patches of all worlds,)
     cve: Records  # (all CVEs of all worlds,)
+    attempt: NDArray[np.float64]  # (all CVEs of all worlds,) public P(attempt in this window), 0 while unknown
     flow: Records  # (all flows of all worlds,)
     agent: Records  # (num_envs, A)
     row: Records  # (num_envs, AGENDA_ROWS)
@@ -144,8 +152,9 @@ class State(NamedTuple):
     observation: NDArray[np.float32]  # (num_envs, A, OBSERVATION_SIZE)
     mask: NDArray[np.int8]  # (num_envs, A, MAX_ACTIONS)
     own: NDArray[np.float64]  # (num_envs, A, AGENDA_ROWS, modes) own expected account change, k€
-    scratch: NDArray[np.float64]  # (num_envs, A, 5) added downtime by mode and rollback, k€, on an agent's flows
-    public_downtime: NDArray[np.float64]  # (num_envs, modes) scratch, k€
+    before_downtime: NDArray[np.float64]  # (num_envs, A, AGENDA_ROWS, modes) own without the downtime added, k€
+    scratch: NDArray[np.float64]  # (num_envs, A, 3) added downtime on an agent's flows: full, canary, emergency, k€
+    rollback: NDArray[np.float64]  # (num_envs, A) scratch, k€ a rollback costs on an agent's flows
     chosen_patch: NDArray[np.int64]  # (num_envs, AGENDA_ROWS) scratch
     score: NDArray[np.float64]  # (num_envs, AGENDA_ROWS) scratch
     reward: NDArray[np.float64]  # (num_envs, A) account change of the last step / REWARD_SCALE_KEUR
@@ -163,7 +172,9 @@ class State(NamedTuple):
 LEDGER = _record(("giver", "i8"), ("taker", "i8"), ("kind", "i8"), ("amount", "f8"))
 
 
-def allocate(static: Static, scenario_of_world: NDArray[np.int64], ledger_size: int, sizes: tuple[int, int, int]) -> State:
+def allocate(
+    static: Static, scenario_of_world: NDArray[np.int64], ledger_size: int, sizes: tuple[int, int, int]
+) -> State:
     """State for worlds of the given scenarios. ``sizes`` is (observation size, actions, kinds)."""
     scenarios = static.scenario
     num_envs = len(scenario_of_world)
@@ -181,6 +192,7 @@ def allocate(static: Static, scenario_of_world: NDArray[np.int64], ledger_size: 
         service=np.zeros(counts["s0"], WORLD_SERVICE),
         patch=np.zeros(counts["p0"], WORLD_PATCH),
         cve=np.zeros(counts["c0"], WORLD_CVE),
+        attempt=np.zeros(counts["c0"]),
         flow=np.zeros(counts["r0"], WORLD_FLOW),
         agent=np.zeros((num_envs, agents), WORLD_AGENT),
         row=np.zeros((num_envs, AGENDA_ROWS), ROW),
@@ -188,8 +200,9 @@ def allocate(static: Static, scenario_of_world: NDArray[np.int64], ledger_size: 
         observation=np.zeros((num_envs, agents, observation_size), np.float32),
         mask=np.zeros((num_envs, agents, actions), np.int8),
         own=np.zeros((num_envs, agents, AGENDA_ROWS, 4)),
-        scratch=np.zeros((num_envs, agents, 5)),
-        public_downtime=np.zeros((num_envs, 4)),
+        before_downtime=np.zeros((num_envs, agents, AGENDA_ROWS, 4)),
+        scratch=np.zeros((num_envs, agents, 3)),
+        rollback=np.zeros((num_envs, agents)),
         chosen_patch=np.zeros((num_envs, AGENDA_ROWS), np.int64),
         score=np.zeros((num_envs, AGENDA_ROWS)),
         reward=np.zeros((num_envs, agents)),

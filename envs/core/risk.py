@@ -11,12 +11,12 @@ One reverse sweep gives the derivative of the expected loss by every q.
 
 from __future__ import annotations
 
-from patchpact.agents.roles.compiled import compiled
+from patchpact.agents.roles.compiled import compiled, compiled_apart
 
 MAX_SWEEPS = 500
 
 
-@compiled
+@compiled_apart
 def fixed_point(S, st, k, tolerance):  # type: ignore[no-untyped-def]
     """Least fixed point from ``base`` (the product over CVEs, in each service); returns the sweeps it took.
 
@@ -44,7 +44,7 @@ def fixed_point(S, st, k, tolerance):  # type: ignore[no-untyped-def]
     return MAX_SWEEPS
 
 
-@compiled
+@compiled_apart
 def adjoint(S, st, k, tolerance):  # type: ignore[no-untyped-def]
     """d(sum of q_v loss_v) / d(base escape of v), negated, into ``adjoint``; after ``fixed_point``.
 
@@ -101,9 +101,7 @@ def patch_survival(S, st, k, j, day, informed):  # type: ignore[no-untyped-def]
     factor = mitigation(p, sc, day) * (p.truth if informed else 1.0)
     survival = 1.0
     for f in range(static.find0, static.find1):
-        c = st.cve[w.c0 + S.finding[f].cve]
-        if c.known <= w.t:
-            survival *= 1.0 - min(c.attempt * min(S.finding[f].entry * factor, 1.0), 1.0)
+        survival *= 1.0 - st.attempt[w.c0 + S.entry_cve[f]] * min(S.entry[f] * factor, 1.0)
     return survival
 
 
@@ -134,7 +132,7 @@ def marginal(S, st, k, j):  # type: ignore[no-untyped-def]
     return v.adjoint * (1.0 - v.q) * (1.0 - survival) / max(survival, 1e-12)
 
 
-@compiled
+@compiled_apart
 def estimate(S, st, k, informed):  # type: ignore[no-untyped-def]
     """Bases, fixed point, adjoint and every patch's marginal; returns the expected loss a window (k€)."""
     w = st.world[k]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from patchpact.agents.roles.compiled import compiled
-
+from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.envs.core import agenda, negotiate, random, risk
 from patchpact.envs.core.agenda import EMERGENCY, FULL, MITIGATE, NO_DEADLINE
 from patchpact.envs.core.ledger import (
@@ -30,7 +29,7 @@ NEGLIGIBLE = 0.003
 """Window probability under which a CVE's silence is not counted as evidence about its breadth."""
 
 
-@compiled
+@compiled_apart
 def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
     """A fresh world: hidden values and the initial state from keyed draws, then the first window opens."""
     w = st.world[k]
@@ -48,9 +47,6 @@ def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
         c = st.cve[w.c0 + n]
         c.epss = static.epss
         c.kev = static.kev
-        c.breadth = min(
-            sc.breadth_median * math.exp(sc.breadth_log_sd * random.normal(seed, random.BREADTH, static.uid, 0)), 1.0
-        )
         c.known = static.known
         if static.known < 0:
             c.known = 0
@@ -97,6 +93,7 @@ def _start_patch(S, st, k, j, seed):  # type: ignore[no-untyped-def]
     p.done_day = -1.0
     p.release = static.release
     p.late = 0
+    p.stale = 1
     p.last_shown = -1
     p.public_regression = static.regression
     shift = random.normal(seed, random.REGRESSION_TRUTH, static.uid, 0)
@@ -117,7 +114,7 @@ def set_window_probability(c, sc):  # type: ignore[no-untyped-def]
     c.window_probability = 1.0 - (1.0 - min(c.epss, 0.9999)) ** (sc.window_days / 30.0)
 
 
-@compiled
+@compiled_apart
 def open_window(S, st, k):  # type: ignore[no-untyped-def]
     """Announce season and news, restore hours and budgets, estimate risk, set the agenda, name the proposer."""
     w = st.world[k]
@@ -137,19 +134,18 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
         agent.budget = S.agent[sc.a0 + i].budget
         agent.night = 0
         agent.freeze = 0
+        agent.moved = 0
         agent.may_vote = 0
         agent.own_gain = 0.0
     for r in range(sc.nr):
         flow = st.flow[w.r0 + r]
         flow.longest = flow.total = flow.opened = 0.0
-    for n in range(sc.nc):
-        c = st.cve[w.c0 + n]
-        c.attempt = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+    set_attempts(S, st, k)
     read_findings(S, st, k)
     w.open_risk = risk.estimate(S, st, k, False)
     agenda.choose_agenda(S, st, k)
     agenda.choose_slots(S, st, k)
-    agenda.refresh_rows(S, st, k)
+    agenda.refresh_rows(S, st, k, True, True)
     negotiate.name_proposer(S, st, k)
 
 
@@ -163,8 +159,31 @@ def season(sc, seed, window):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def set_attempts(S, st, k):  # type: ignore[no-untyped-def]
+    """P(attempt) of every known CVE in this window, by what was seen so far; patches learn of new findings."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for n in range(sc.nc):
+        c = st.cve[w.c0 + n]
+        st.attempt[w.c0 + n] = 0.0
+        if c.known <= w.t:
+            st.attempt[w.c0 + n] = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+            if c.known == w.t:
+                mark_patches(S, st, k, n)
+
+
+@compiled
+def mark_patches(S, st, k, n):  # type: ignore[no-untyped-def]
+    """Have the patches of CVE n read anew when the window opens."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for m in range(S.cve[sc.c0 + n].user0, S.cve[sc.c0 + n].user1):
+        st.patch[w.p0 + S.finding[S.cve_finding[m]].patch].stale = 1
+
+
+@compiled_apart
 def read_findings(S, st, k):  # type: ignore[no-untyped-def]
-    """Per open patch: known findings, worst scores, KEV membership and earliest deadline."""
+    """Per open patch: known findings, worst scores, KEV membership and earliest deadline, where they changed."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     w.open_n = 0
@@ -175,28 +194,40 @@ def read_findings(S, st, k):  # type: ignore[no-untyped-def]
         p.planned = -1
         if p.done:
             continue
-        static = S.patch[sc.p0 + j]
-        p.known = 0
-        p.cvss = p.epss = 0.0
-        p.kev = 0
-        due = NO_DEADLINE
-        for f in range(static.find0, static.find1):
-            finding = S.finding[f]
-            c = st.cve[w.c0 + finding.cve]
-            if c.known > w.t:
-                continue
-            p.known += 1
-            p.cvss = max(p.cvss, finding.cvss)
-            p.epss = max(p.epss, c.epss)
-            if finding.days >= 0:
-                due = min(due, c.known_day + finding.days)
-            if c.kev:
-                p.kev = 1
-                if finding.days_kev >= 0:
-                    due = min(due, max(c.kev_day, c.known_day) + finding.days_kev)
-        p.due = max(due, p.release * sc.window_days) if due < NO_DEADLINE else NO_DEADLINE
+        if p.stale:
+            _read_patch(S, st, k, j)
+        p.due = NO_DEADLINE
+        if p.deadline < NO_DEADLINE:
+            p.due = max(p.deadline, p.release * sc.window_days)
         w.open_n += p.known > 0
         w.overdue += p.due < now
+
+
+@compiled
+def _read_patch(S, st, k, j):  # type: ignore[no-untyped-def]
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    p = st.patch[w.p0 + j]
+    p.stale = 0
+    p.known = 0
+    p.cvss = p.epss = 0.0
+    p.kev = 0
+    p.deadline = NO_DEADLINE
+    for f in range(static.find0, static.find1):
+        finding = S.finding[f]
+        c = st.cve[w.c0 + finding.cve]
+        if c.known > w.t:
+            continue
+        p.known += 1
+        p.cvss = max(p.cvss, finding.cvss)
+        p.epss = max(p.epss, c.epss)
+        if finding.days >= 0:
+            p.deadline = min(p.deadline, c.known_day + finding.days)
+        if c.kev:
+            p.kev = 1
+            if finding.days_kev >= 0:
+                p.deadline = min(p.deadline, max(c.kev_day, c.known_day) + finding.days_kev)
 
 
 @compiled
@@ -282,10 +313,8 @@ def _roll_back(S, st, k, j):  # type: ignore[no-untyped-def]
         link = S.link[n]
         owner = S.flow[sc.r0 + link.flow].owner
         hours = link.weight * static.downtime * sc.rollback_downtime
-        night = sc.night_factor if st.agent[k, owner].night else 1.0
-        cost = book(
-            S, st, k, owner, nature(st), ROLLBACK, hours * st.flow[w.r0 + link.flow].true_rate * w.season[0] * night
-        )
+        rate = st.flow[w.r0 + link.flow].true_rate * agenda.price_of_hour(S, st, k, link.flow)
+        cost = book(S, st, k, owner, nature(st), ROLLBACK, hours * rate)
         if static.vendor >= 0:
             book(S, st, k, static.vendor, owner, WARRANTY, sc.rollback_vendor_share * cost)
         w.downtime_hours += hours
@@ -302,14 +331,15 @@ def _book_downtime(S, st, k):  # type: ignore[no-untyped-def]
         if flow.opened <= 0.0:
             continue
         owner = S.flow[sc.r0 + r].owner
-        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
-        night = sc.night_factor if st.agent[k, owner].night else 1.0
-        cost = book(S, st, k, owner, nature(st), DOWNTIME, hours * flow.true_rate * w.season[0] * night)
+        hours = (
+            flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        )
+        cost = book(S, st, k, owner, nature(st), DOWNTIME, hours * flow.true_rate * agenda.price_of_hour(S, st, k, r))
         w.downtime_hours += hours
         w.downtime_keur += cost
 
 
-@compiled
+@compiled_apart
 def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     """Attempts of a window, and the loss they bring: sampled, or its expectation given what was seen so far.
 
@@ -328,8 +358,11 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
         if c.known > window:
             continue
         static = S.cve[sc.c0 + n]
-        chance = min(c.breadth * c.window_probability * sc.attempt_multiplier, 1.0)
-        attempted = random.uniform(w.seed, random.ATTEMPT, static.uid, window) < chance
+        attempted = False
+        chance = min(c.window_probability * sc.attempt_multiplier, 1.0)
+        draw = random.uniform(w.seed, random.ATTEMPT, static.uid, window)
+        if draw < chance:  # the breadth is at most 1, so most draws settle it without
+            attempted = draw < chance_here(c, sc, w.seed, static.uid)
         if attempted:
             reached = _enter(S, st, k, n, window, reached)
         if attempted or c.window_probability > NEGLIGIBLE:
@@ -354,6 +387,14 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def chance_here(c, sc, seed, uid):  # type: ignore[no-untyped-def]
+    """True P(attempt in a window): the hidden breadth times P(exploited somewhere)."""
+    z = random.normal(seed, random.BREADTH, uid, 0)
+    breadth = min(sc.breadth_median * math.exp(sc.breadth_log_sd * z), 1.0)
+    return min(breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+
+
+@compiled
 def _enter(S, st, k, n, window, reached):  # type: ignore[no-untyped-def]
     """An attempt on a CVE, one event for all services that have it: marks and queues those it enters."""
     w = st.world[k]
@@ -365,7 +406,7 @@ def _enter(S, st, k, n, window, reached):  # type: ignore[no-untyped-def]
         p = st.patch[w.p0 + finding.patch]
         if p.done and p.done_day <= day:
             continue
-        chance = min(finding.entry * p.truth * risk.mitigation(p, sc, day), 1.0)
+        chance = min(S.entry[S.cve_finding[m]] * p.truth * risk.mitigation(p, sc, day), 1.0)
         here = st.service[w.s0 + S.patch[sc.p0 + finding.patch].service]
         if here.hit < 0 and random.uniform(w.seed, random.ENTRY, finding.uid, window) < chance:
             here.hit = finding.patch
@@ -393,7 +434,10 @@ def _learn_breadth(c, sc, attempted):  # type: ignore[no-untyped-def]
 
 @compiled
 def _book_loss(S, st, k, v, origin, loss, window):  # type: ignore[no-untyped-def]
-    """Damage at service v, entered through patch ``origin``: it falls outside, and agents owe their shares of it."""
+    """Damage at service v, entered through patch ``origin``: it falls outside, and agents owe their shares of it.
+
+    IT, the owner of the service that was entered and the vendor of the component that let it happen are liable.
+    """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     lost = book(S, st, k, outside(st), nature(st), DAMAGE, loss)
@@ -406,7 +450,7 @@ def _book_loss(S, st, k, v, origin, loss, window):  # type: ignore[no-untyped-de
     )
     if static.it >= 0:
         book(S, st, k, static.it, outside(st), LIABILITY, share_it * loss)
-    book(S, st, k, S.service[sc.s0 + v].owner, outside(st), LIABILITY, share_business * loss)
+    book(S, st, k, static.owner, outside(st), LIABILITY, share_business * loss)
     if static.vendor >= 0:
         book(S, st, k, static.vendor, outside(st), LIABILITY, share_vendor * loss)
 
@@ -439,7 +483,9 @@ def _book_expected_loss(S, st, k, window):  # type: ignore[no-untyped-def]
         return
     for j in range(sc.np):
         if st.patch[w.p0 + j].survival < 1.0:
-            _book_loss(S, st, k, S.patch[sc.p0 + j].service, j, risk.marginal(S, st, k, j) / parts * total, window)
+            _book_loss(
+                S, st, k, S.patch[sc.p0 + j].service, j, risk.marginal(S, st, k, j) / parts * total, window
+            )
 
 
 @compiled
@@ -478,6 +524,7 @@ def _drift(S, st, k):  # type: ignore[no-untyped-def]
         odds = sc.epss_jump_odds if jump else sc.epss_decline_odds
         c.epss = odds * c.epss / (1.0 + (odds - 1.0) * c.epss)
         set_window_probability(c, sc)
+        mark_patches(S, st, k, n)
         if jump and not c.kev and random.uniform(w.seed, random.KEV, uid, w.t) < sc.kev_entry_probability:
             c.kev = 1
             c.kev_day = (w.t + 1.0) * sc.window_days
@@ -488,9 +535,7 @@ def _finish(S, st, k):  # type: ignore[no-untyped-def]
     """After the last window: the loss over the tail, with nothing more done; then nothing is on the table."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    for n in range(sc.nc):
-        c = st.cve[w.c0 + n]
-        c.attempt = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+    set_attempts(S, st, k)
     read_findings(S, st, k)
     w.risk_left_keur = risk.estimate(S, st, k, False) * sc.tail_windows
     w.open_risk = w.risk_left_keur / max(sc.tail_windows, 1)
@@ -503,4 +548,4 @@ def _finish(S, st, k):  # type: ignore[no-untyped-def]
     w.motion = sc.motions_per_window
     w.planned_n = 0
     w.over = 1
-    agenda.refresh_rows(S, st, k)
+    agenda.refresh_rows(S, st, k, True, True)

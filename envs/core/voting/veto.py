@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
-
 from patchpact.envs.core.voting import weighted
 
 NAME = "veto"

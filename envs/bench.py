@@ -1,0 +1,83 @@
+"""How fast the core and the PettingZoo face step worlds, random legal actions drawn, resets included."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from patchpact.envs.core.engine import Engine
+from patchpact.envs.parallel import PatchpactEnv
+from patchpact.scenarios import Scenario
+
+_PIECE = 64
+
+
+def bench_core(scenario: Scenario, num_envs: int = 256, threads: int = 1, seconds: float = 5.0) -> dict[str, Any]:
+    """Step ``num_envs`` worlds for about ``seconds``; observations and masks are written, worlds start anew.
+
+    Returns:
+        ``scenario``, ``services``, ``num_envs``, ``threads``, ``env_steps_per_second``, ``windows_per_second`` and
+        ``agent_steps_per_second``. An env-step is one step of one world, in which all agents act.
+    """
+    engine = Engine([scenario], num_envs, threads=threads)
+    engine.reset(np.arange(num_envs, dtype=np.uint64))
+    actions = np.zeros((num_envs, engine.num_agents), np.int64)
+    windows = int(scenario.parameters["windows"])
+
+    def run(first: int, steps: int) -> None:
+        for turn in range(first, first + steps):
+            engine.step_at_random(0, turn, actions)
+
+    run(0, 4)
+    world = engine.state.world
+    before = int((world["episode"] * windows + world["t"]).sum())
+    steps = 0
+    start = time.perf_counter()
+    elapsed = 0.0
+    piece = 1
+    while elapsed < seconds:
+        run(4 + steps, piece)
+        steps += piece
+        elapsed = time.perf_counter() - start
+        piece = min(_PIECE, 2 * piece)
+    after = int((world["episode"] * windows + world["t"]).sum())
+    engine.close()
+    return {
+        "scenario": scenario.id,
+        "services": len(scenario.services),
+        "num_envs": num_envs,
+        "threads": engine.threads,
+        "env_steps_per_second": steps * num_envs / elapsed,
+        "windows_per_second": (after - before) / elapsed,
+        "agent_steps_per_second": steps * num_envs * len(scenario.agents) / elapsed,
+    }
+
+
+def bench_env(scenario: Scenario, seconds: float = 5.0) -> dict[str, Any]:
+    """Step the PettingZoo face of one world for about ``seconds``; keys as for ``bench_core``."""
+    env = PatchpactEnv(scenario)
+    rng = np.random.default_rng(0)
+    observations, _ = env.reset(seed=0)
+    steps = windows = 0
+    start = time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        if not env.agents:
+            observations, _ = env.reset()
+            windows += int(scenario.parameters["windows"])
+        actions = {}
+        for agent in env.agents:
+            legal = np.flatnonzero(observations[agent]["action_mask"])
+            actions[agent] = int(legal[int(rng.random() * len(legal))])
+        observations, *_ = env.step(actions)
+        steps += 1
+    return {
+        "scenario": scenario.id,
+        "services": len(scenario.services),
+        "num_envs": 1,
+        "threads": 1,
+        "env_steps_per_second": steps / elapsed,
+        "windows_per_second": (windows + int(env.engine.state.world["t"][0])) / elapsed,
+        "agent_steps_per_second": steps * len(scenario.agents) / elapsed,
+    }

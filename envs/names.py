@@ -1,0 +1,30 @@
+"""What scenarios, agents and entries are called, for users of the environments."""
+
+from __future__ import annotations
+
+from patchpact.agents.roles import ROLES, layout
+from patchpact.scenarios.errors import closest
+
+
+def check_role(role: str) -> str:
+    """The role itself. Raises ``ValueError`` with the closest name for an unknown one."""
+    if role not in ROLES:
+        raise ValueError(f"role: {role!r} is unknown; {closest(role, ROLES)}")
+    return role
+
+
+def observation_layout(role: str) -> tuple[layout.Entry, ...]:
+    """Every entry of the role's observation in order.
+
+    Args:
+        role: ``it``, ``business`` or ``vendor``.
+
+    Returns:
+        Entries with ``name``, ``unit``, ``low``, ``high`` and ``description``; entry ``i`` says what
+        ``observation[i]`` is. All roles share one layout, in every scenario.
+
+    Raises:
+        ValueError: for an unknown role.
+    """
+    check_role(role)
+    return layout.observation_entries()
