@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--resume: no run named; name its folder, as in --resume --out DIR")
         config = _kept(out, given)
     folder = train(config, resume=args.resume is not None, progress=not args.quiet)
-    if not finished(folder, config):
+    if not finished(folder):
         return INTERRUPTED
     compare = f"patchpact evaluate --scenario {config.scenarios[0]} --policy {folder} --baselines"
     print(f"{folder}: trained; compare it with: {compare}")
@@ -90,11 +90,12 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def finished(folder: Any, config: TrainConfig) -> bool:
+def finished(folder: Any) -> bool:
     """Whether the run reached its end: all iterations, and the evaluation if one is asked."""
     from patchpact.training.folder import RunFolder
 
     run_folder = RunFolder(folder)
+    config = run_folder.config()
     found = run_folder.checkpoint("last")
     trained = found is not None and found[1].iteration >= config.iterations
     return trained and (not config.evaluation_episodes or run_folder.evaluation_file.exists())

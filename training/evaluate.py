@@ -1,0 +1,160 @@
+"""Play any number of policies on the same worlds and report what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from patchpact.agents.policies import PolicyOfRole, make_policy, policy_names
+from patchpact.envs.core.records import TOTALS
+from patchpact.envs.vector import VectorEnv
+from patchpact.scenarios import Scenario, load_scenario
+from patchpact.scenarios.errors import closest
+from patchpact.training import stats
+
+WORLDS_AT_ONCE = 256
+MEANS = (
+    "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "deadlines_missed", "patches_done",
+    "patches_failed", "motions_proposed", "motions_passed", "incidents",
+)  # fmt: skip
+"""Further columns: means over episodes."""
+
+
+def find_policy(policy: str | Path | PolicyOfRole) -> tuple[str, PolicyOfRole]:
+    """A policy's name and its cast: of a baseline's name, a run folder or policy folder, or a function by role.
+
+    Raises:
+        ValueError: one line, where neither a baseline nor a folder has that name.
+    """
+    if callable(policy):
+        return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
+    text = str(policy)
+    if isinstance(policy, str) and policy in policy_names():
+        return policy, make_policy(policy)
+    if not Path(text).is_dir():
+        mend = closest(text, policy_names())
+        raise ValueError(f"policy: {text!r} is neither a baseline nor a run folder; {mend}")
+    from patchpact.agents.policies.learned import load_policy
+
+    learned = load_policy(text)
+    return str(Path(text)), learned
+
+
+def play(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    """One episode for each seed.
+
+    Args:
+        scenario: the world's description, played as it stands.
+        policy: gives the policy of a role; agents of a role share it.
+        seeds: of the worlds; equal seeds meet equal draws, whatever the policy.
+
+    Returns:
+        Totals of each episode by name ``(len(seeds),)``, and ``illegal_actions``.
+    """
+    pieces = [seeds[i : i + WORLDS_AT_ONCE] for i in range(0, len(seeds), WORLDS_AT_ONCE)]
+    played = [_play_together(scenario, policy, piece) for piece in pieces]
+    return {name: np.concatenate([totals[name] for totals in played]) for name in played[0]}
+
+
+def _play_together(
+    scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]
+) -> dict[str, NDArray[np.float64]]:
+    worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False)
+    policies = {role: policy(role) for role in worlds.roles}
+    # One stream for each policy and piece: what it draws moves no world.
+    rng = np.random.default_rng(np.random.SeedSequence([0, int(seeds[0])]))
+    observations, _ = worlds.reset(seed=list(seeds))
+    totals = {name: np.zeros(len(seeds)) for name in (*TOTALS, "illegal_actions")}
+    running = np.ones(len(seeds), np.bool_)
+    while running.any():
+        actions = {}
+        for role, seen in observations.items():
+            observation, mask = seen["observation"], seen["action_mask"]
+            n, agents = observation.shape[:2]
+            chosen = policies[role].act(
+                observation.reshape(n * agents, -1), mask.reshape(n * agents, -1), rng
+            )
+            actions[role] = np.asarray(chosen).reshape(n, agents)
+        observations, _, terminations, _, infos = worlds.step(actions)
+        for role in worlds.roles:
+            totals["illegal_actions"] += infos["illegal_action"][role].sum(1) * running
+        ended = terminations & running
+        if ended.any():
+            for name in TOTALS:
+                totals[name][ended] = infos["episode"][name][ended]
+        running &= ~terminations
+    worlds.close()
+    return totals
+
+
+def evaluate(
+    scenario: Any,
+    policies: Sequence[str | Path | PolicyOfRole],
+    episodes: int = 128,
+    seed: int = 0,
+    **overrides: Any,
+) -> list[dict[str, Any]]:
+    """Any number of policies side by side on the same worlds.
+
+    Incident losses are always drawn, the tail too. Every episode has its own seed, ``seed`` to
+    ``seed + episodes - 1``; equal seeds meet equal draws.
+
+    Args:
+        scenario: what ``patchpact.make`` takes.
+        policies: names of baselines, run folders, or functions from role to policy.
+        episodes: worlds for each policy.
+        seed: the first of their seeds.
+        overrides: parameters by name.
+
+    Returns:
+        An object for each policy: ``scenario``, ``policy``, ``episodes``, ``seed``; ``welfare_keur`` with its 95%
+        interval ``welfare_low``, ``welfare_high``; ``gain_keur``, ``gain_low``, ``gain_high``, the difference to
+        doing nothing in the same worlds (a paired interval, far narrower); and means over episodes of the other
+        totals (k€, hours, counts).
+
+    Raises:
+        ValueError: one line, for an unknown policy or scenario or a bad number.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes: {episodes} is less than 1; ask for at least one")
+    if not 0 <= seed < 2**63 - episodes:
+        raise ValueError(f"seed: {seed} is out of range; give a whole number from 0 on")
+    world = load_scenario(scenario, **overrides).with_parameters(incident_loss="sampled")
+    cast = [find_policy(policy) for policy in policies]
+    seeds = range(seed, seed + episodes)
+    idle = play(world, make_policy("do-nothing"), seeds)
+    rows = []
+    for name, policy in cast:
+        totals = idle if name == "do-nothing" else play(world, policy, seeds)
+        rows.append(_row(world.id, name, seed, totals, idle["welfare_keur"]))
+    return rows
+
+
+def _row(
+    scenario: str,
+    policy: str,
+    seed: int,
+    totals: Mapping[str, NDArray[np.float64]],
+    idle: NDArray[np.float64],
+) -> dict[str, Any]:
+    welfare = stats.mean(totals["welfare_keur"])
+    gain = stats.mean(totals["welfare_keur"] - idle)
+    row: dict[str, Any] = {
+        "scenario": scenario,
+        "policy": policy,
+        "episodes": len(idle),
+        "seed": seed,
+        "welfare_keur": welfare.value,
+        "welfare_low": welfare.low,
+        "welfare_high": welfare.high,
+        "gain_keur": gain.value,
+        "gain_low": gain.low,
+        "gain_high": gain.high,
+    }
+    for name in ("risk_left_keur", "downtime_hours", "spend_keur", *MEANS):
+        row[name] = float(totals[name].mean())
+    return row
