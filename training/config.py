@@ -94,9 +94,7 @@ class TrainConfig:
             try:
                 object.__setattr__(self, "reward", float(self.reward))
             except ValueError:
-                raise ValueError(
-                    f"reward: {self.reward!r} is not own, welfare or a share from 0 to 1"
-                ) from None
+                raise ValueError(f"reward: {self.reward!r} is not own, welfare or a share from 0 to 1") from None
         _check(self)
 
     @property

@@ -60,9 +60,7 @@ def play(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]) -> dict
     return {name: np.concatenate([totals[name] for totals in played]) for name in played[0]}
 
 
-def _play_together(
-    scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]
-) -> dict[str, NDArray[np.float64]]:
+def _play_together(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False)
     policies = {role: policy(role) for role in worlds.roles}
     # One stream for each policy and piece: what it draws moves no world.
@@ -75,9 +73,7 @@ def _play_together(
         for role, seen in observations.items():
             observation, mask = seen["observation"], seen["action_mask"]
             n, agents = observation.shape[:2]
-            chosen = policies[role].act(
-                observation.reshape(n * agents, -1), mask.reshape(n * agents, -1), rng
-            )
+            chosen = policies[role].act(observation.reshape(n * agents, -1), mask.reshape(n * agents, -1), rng)
             actions[role] = np.asarray(chosen).reshape(n, agents)
         observations, _, terminations, _, infos = worlds.step(actions)
         for role in worlds.roles:

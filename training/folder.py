@@ -134,9 +134,7 @@ class RunFolder:
         except OSError:
             self._lock.close()
             self._lock = None
-            raise RunError(
-                f"{self.path}: another process trains in it; wait or name another folder"
-            ) from None
+            raise RunError(f"{self.path}: another process trains in it; wait or name another folder") from None
 
     def unlock(self) -> None:
         """Give the folder free."""

@@ -1,6 +1,6 @@
 """Is a scenario's game worth playing? Plays it with every baseline and with behaviours that take no thought.
 
-Scores are 0 for doing nothing and 1 for the best policy known here; all play the same worlds, losses drawn.
+Scores are 0 for doing nothing and 1 for the best policy known here; all play the same worlds, with the same draws.
 """
 
 from __future__ import annotations
@@ -103,21 +103,20 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
     """Play the scenario and hold it to the bounds above.
 
     Args:
-        scenario: played as it stands, but with drawn losses.
+        scenario: played as it stands, its losses drawn or expected as it says.
         episodes: worlds for each policy.
         seed: the first of their seeds.
 
     Returns:
         ``passed``; ``checks``, an object for each bound with its value, 95% interval where there is one, the bound and
-        whether it holds; ``scores`` of every policy with intervals; ``voters``, how each votes by its own interest;
-        ``estimate``, the public risk estimate against sampled losses.
+        whether it holds; ``scores`` of every policy with intervals; ``estimate``, the public risk estimate against
+        drawn losses.
     """
-    world = scenario.with_parameters(incident_loss="sampled")
     seeds = range(seed, seed + episodes)
     names = policy_names()
-    welfare = {name: play(world, make_policy(name), seeds)["welfare_keur"] for name in names}
+    welfare = {name: play(scenario, make_policy(name), seeds)["welfare_keur"] for name in names}
     plain = thoughtless()
-    welfare |= {name: play(world, policy, seeds)["welfare_keur"] for name, policy in plain.items()}
+    welfare |= {name: play(scenario, policy, seeds)["welfare_keur"] for name, policy in plain.items()}
     best = max(names, key=lambda name: float(welfare[name].mean()))
     idle, top = welfare["do-nothing"], welfare[best]
 
@@ -156,14 +155,14 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
         f"<= {THOUGHTLESS_AT_MOST}",
         bold.value <= THOUGHTLESS_AT_MOST,
     )
-    share = _top_three(world, seeds)
+    share = _top_three(scenario, seeds)
     check(
         "risk share of the three riskiest patches",
         share,
         f"<= {TOP_THREE_AT_MOST}",
         share.value <= TOP_THREE_AT_MOST,
     )
-    voters, disagreement = _votes(world, seeds)
+    voters, disagreement = _votes(scenario, seeds)
     low, high = APPROVAL_RANGE
     for voter in voters:
         approves = voter["approves"]
@@ -196,7 +195,7 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
             }
             for name in order
         ],
-        "estimate": [_bias(world, episodes, seed)],
+        "estimate": [_bias(scenario, episodes, seed)],
     }
 
 
@@ -210,7 +209,7 @@ def _top_three(world: Scenario, seeds: range) -> stats.Estimate:
 
 
 def _votes(world: Scenario, seeds: range) -> tuple[list[dict[str, Any]], stats.Estimate]:
-    """How voters judge motions by their own interest while all play ``myopic-selfish`` but accept every motion.
+    """How voters judge motions by their own interest while all play ``myopic-selfish``.
 
     Returns each voter's share of approvals and the share of motions with an approving and a rejecting voter.
     """
@@ -257,7 +256,7 @@ def _ratio(counts: NDArray[np.float64]) -> stats.Estimate:
 
 def _bias(world: Scenario, episodes: int, seed: int) -> dict[str, Any]:
     """The public estimate of a window's loss with nothing done, against losses drawn in the first window."""
-    calm = world.with_parameters(windows=1, tail_windows=0)
+    calm = world.with_parameters(windows=1, tail_windows=0, incident_loss="sampled")
     engine = Engine([calm], episodes, autoreset=False)
     engine.reset(np.arange(seed, seed + episodes, dtype=np.uint64))
     estimated = stats.mean(engine.state.world["open_risk"].copy())

@@ -19,14 +19,8 @@ td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}"""
 def write_report(folder: RunFolder) -> None:
     """Write ``report.html`` from the run's files. Raises ``RunError`` if it cannot be written."""
     rows = folder.progress()
-    points = [
-        (float(row["timesteps"]), float(row["welfare_keur"])) for row in rows if row["welfare_keur"] != "nan"
-    ]
-    results = (
-        json.loads(folder.evaluation_file.read_text(encoding="utf-8"))
-        if folder.evaluation_file.exists()
-        else []
-    )
+    points = [(float(row["timesteps"]), float(row["welfare_keur"])) for row in rows if row["welfare_keur"] != "nan"]
+    results = json.loads(folder.evaluation_file.read_text(encoding="utf-8")) if folder.evaluation_file.exists() else []
     config = json.loads(folder.config().to_json())
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(folder.path.name)}</title>",
@@ -51,8 +45,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     columns = list(rows[0])
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_shown(row.get(name, '')))}</td>" for name in columns) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td>{escape(_shown(row.get(name, '')))}</td>" for name in columns) + "</tr>" for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"
 
@@ -82,8 +75,7 @@ def curve(points: Sequence[tuple[float, float]]) -> str:
         for y in (low, (low + high) / 2, high)
     )
     ends = "".join(
-        f'<text x="{place(x, low).split(",")[0]}" y="{HEIGHT - MARGIN + 20}" text-anchor="middle">'
-        f"{x:,.0f}</text>"
+        f'<text x="{place(x, low).split(",")[0]}" y="{HEIGHT - MARGIN + 20}" text-anchor="middle">{x:,.0f}</text>'
         for x in (left, right)
     )
     return (

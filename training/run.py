@@ -122,9 +122,7 @@ def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
 class _Loop:
     """The iterations of a run in this process."""
 
-    def __init__(
-        self, folder: RunFolder, config: TrainConfig, trainer: Trainer, validation: Validation
-    ) -> None:
+    def __init__(self, folder: RunFolder, config: TrainConfig, trainer: Trainer, validation: Validation) -> None:
         self.folder, self.config, self.trainer, self.validation = folder, config, trainer, validation
         self.seconds_before = 0.0
         self.validated: float | None = None
@@ -143,9 +141,7 @@ class _Loop:
         """What a checkpoint written now says of itself."""
         done = self.trainer.iteration
         seconds = self.seconds_before + time.monotonic() - self.start
-        return CheckpointState(
-            done, done * self.config.steps_per_iteration, round(seconds, 3), self.validated
-        )
+        return CheckpointState(done, done * self.config.steps_per_iteration, round(seconds, 3), self.validated)
 
     def run(self, progress: bool) -> bool:
         """Iterate to the end, or until asked to stop; whether the end was reached."""
@@ -229,9 +225,7 @@ def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:
     policies = [*config.evaluation_policies, str(folder.path)]
     results: list[dict[str, Any]] = []
     for scenario in config.scenarios:
-        results += evaluate(
-            scenario, policies, episodes=config.evaluation_episodes, seed=config.evaluation_seed
-        )
+        results += evaluate(scenario, policies, episodes=config.evaluation_episodes, seed=config.evaluation_seed)
     return results
 
 

@@ -39,10 +39,10 @@ def _interval(samples: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def mean(values: NDArray[np.float64]) -> Estimate:
-    """The mean of ``(episodes,)`` with its interval; the interval of one episode is undefined."""
-    value = float(np.mean(values))
+    """The mean of ``(episodes,)`` with its interval; of one episode the interval is undefined, of none both are."""
     if len(values) < 2:
-        return Estimate(value, float("nan"), float("nan"))
+        return Estimate(float(values[0]) if len(values) else float("nan"), float("nan"), float("nan"))
+    value = float(np.mean(values))
     return Estimate(value, *_interval(_resampled_means(values[:, None])[:, 0]))
 
 
@@ -58,4 +58,5 @@ def score(values: NDArray[np.float64], zero: NDArray[np.float64], one: NDArray[n
     low, high = _interval(means[:, 1])
     if low <= 0.0 <= high:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    return Estimate(float(gain.mean() / span.mean()), *_interval(means[:, 0] / means[:, 1]))
+    sound = means[means[:, 1] != 0.0]
+    return Estimate(float(gain.mean() / span.mean()), *_interval(sound[:, 0] / sound[:, 1]))

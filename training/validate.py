@@ -25,8 +25,7 @@ class Validation:
 
     def __init__(self, config: TrainConfig) -> None:
         self.worlds = [
-            make_vec(scenario, num_envs=config.validation_episodes, **config.overrides)
-            for scenario in config.scenarios
+            make_vec(scenario, num_envs=config.validation_episodes, **config.overrides) for scenario in config.scenarios
         ]
 
     def welfare(self, policies: Mapping[str, LearnedPolicy]) -> float:
@@ -49,9 +48,7 @@ def _mean_welfare(worlds: Any, policies: Mapping[str, LearnedPolicy]) -> float:
     return float(np.mean(welfare_keur / unit_keur))
 
 
-def _act(
-    policy: LearnedPolicy, seen: Mapping[str, NDArray[Any]], rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _act(policy: LearnedPolicy, seen: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> NDArray[np.int64]:
     """Actions ``(num_envs, agents)`` for one role's observations ``(num_envs, agents, D)``."""
     observation, mask = seen["observation"], seen["action_mask"]
     num_envs, agents = observation.shape[:2]

@@ -83,9 +83,7 @@ class DecisionAdvantages(ConnectorV2):
             values = torch.zeros(len(real))
             with torch.no_grad():
                 where = decisions.nonzero().squeeze(-1)
-                values[where] = (
-                    rl_module[module_id].compute_values({Columns.OBS: columns[Columns.OBS][where]}).cpu()
-                )
+                values[where] = rl_module[module_id].compute_values({Columns.OBS: columns[Columns.OBS][where]}).cpu()
             # RLlib closes each piece of an episode with one artificial step outside the loss mask.
             steps = real.nonzero().squeeze(-1).cpu().numpy()
             ends = ~real.roll(-1).cpu().numpy()[steps]
@@ -99,9 +97,7 @@ class DecisionAdvantages(ConnectorV2):
                 self.gae_lambda,
             )
             rows = torch.from_numpy(steps[kept]).to(real.device)
-            batch[module_id] = {
-                name: column[rows] for name, column in columns.items() if name != Columns.LOSS_MASK
-            }
+            batch[module_id] = {name: column[rows] for name, column in columns.items() if name != Columns.LOSS_MASK}
             targets = advantages + values.double().numpy()[steps[kept]]
             spread = max(1e-6, float(advantages.std())) if len(kept) else 1.0
             scaled = (advantages - advantages.mean()) / spread if len(kept) else advantages

@@ -88,9 +88,7 @@ class NegotiationEnv(MultiAgentEnv):
         """One env-step; all agents act and stay to the end."""
         actions = {self._names[number]: action for number, action in action_dict.items()}
         observations, rewards, terminations, truncations, infos = self.world.step(actions)
-        mixed = {
-            agent: self._reward(reward, infos[agent]["welfare_keur"]) for agent, reward in rewards.items()
-        }
+        mixed = {agent: self._reward(reward, infos[agent]["welfare_keur"]) for agent, reward in rewards.items()}
         terminated = {**self._numbered(terminations), "__all__": all(terminations.values())}
         truncated = {**self._numbered(truncations), "__all__": all(truncations.values())}
         return (
@@ -101,9 +99,7 @@ class NegotiationEnv(MultiAgentEnv):
             self._numbered(infos),
         )
 
-    def _numbered(
-        self, by_name: Mapping[str, Any], change: Callable[[Any], Any] | None = None
-    ) -> dict[Any, Any]:
+    def _numbered(self, by_name: Mapping[str, Any], change: Callable[[Any], Any] | None = None) -> dict[Any, Any]:
         """A dict by agent with RLlib's ids, values passed through ``change``."""
         return {n: change(by_name[name]) if change else by_name[name] for n, name in self._names.items()}
 

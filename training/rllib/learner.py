@@ -45,9 +45,7 @@ class NegotiationLearner(PPOTorchLearner):
         module = self.module[module_id].unwrapped()
         for network in (module.policy, module.value):
             references = [self.get_param_ref(parameter) for parameter in network.parameters()]
-            gradients = [
-                module_gradients_dict[r] for r in references if module_gradients_dict.get(r) is not None
-            ]
+            gradients = [module_gradients_dict[r] for r in references if module_gradients_dict.get(r) is not None]
             norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
             scale = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
             for gradient in gradients:

@@ -27,9 +27,7 @@ def even_minibatches(batch: MultiAgentBatch, epochs: int, size: int) -> Iterator
         orders = {module_id: torch.randperm(count).tensor_split(pieces) for module_id, count in rows.items()}
         for piece in range(pieces):
             taken = {
-                module_id: SampleBatch(
-                    {name: column[orders[module_id][piece]] for name, column in columns.items()}
-                )
+                module_id: SampleBatch({name: column[orders[module_id][piece]] for name, column in columns.items()})
                 for module_id, columns in batch.policy_batches.items()
                 if len(orders[module_id][piece])
             }

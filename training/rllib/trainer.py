@@ -141,9 +141,7 @@ class Trainer:
         self.algorithm.env_runner_group.foreach_env_runner(begin)
         result = self.algorithm.train()
         if not result.get("env_runners", {}).get("num_env_steps_sampled"):
-            raise RuntimeError(
-                "no runner returned any step; ray's own logs (/tmp/ray/session_latest/logs) say why"
-            )
+            raise RuntimeError("no runner returned any step; ray's own logs (/tmp/ray/session_latest/logs) say why")
         self.iteration += 1
         return self._numbers(result)
 
@@ -164,9 +162,7 @@ class Trainer:
 
     def networks(self) -> dict[str, dict[str, torch.Tensor]]:
         """State of each role's policy network."""
-        states = self.algorithm.learner_group.get_state(components="learner/rl_module")["learner"][
-            "rl_module"
-        ]
+        states = self.algorithm.learner_group.get_state(components="learner/rl_module")["learner"]["rl_module"]
         return {
             role: {
                 name.removeprefix("policy."): torch.as_tensor(value)

@@ -149,10 +149,7 @@ def test_the_console_script_and_the_module_agree(tmp_path: Path) -> None:
     assert subprocess.check_output(command, cwd=tmp_path, text=True) == f"patchpact {__version__}\n"
     script = Path(sys.executable).with_name("patchpact")
     if script.exists():
-        assert (
-            subprocess.check_output([script, "--version"], cwd=tmp_path, text=True)
-            == f"patchpact {__version__}\n"
-        )
+        assert subprocess.check_output([script, "--version"], cwd=tmp_path, text=True) == f"patchpact {__version__}\n"
 
 
 def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
@@ -169,9 +166,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "patchpact", "scenarios", "--json"]
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run(
-            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "no space left" in done.stderr
@@ -234,9 +229,7 @@ def test_check_prints_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(name in out for name in PARAMETERS)
 
 
-def test_check_of_an_own_graph_lists_the_assumptions(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_check_of_an_own_graph_lists_the_assumptions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     graph = {
         "directed": True,
         "nodes": [{"id": "web", "exposed": True}, {"id": "db"}],

@@ -30,9 +30,7 @@ def test_every_setting_has_an_option_with_help() -> None:
     for field in fields(TrainConfig):
         option = options["settings" if field.name == "overrides" else field.name]
         assert option.help
-        assert not option.help.startswith("(default"), (
-            f"{field.name}: no text in the docstring of TrainConfig"
-        )
+        assert not option.help.startswith("(default"), f"{field.name}: no text in the docstring of TrainConfig"
 
 
 def test_nothing_given_nothing_set() -> None:

@@ -24,9 +24,7 @@ def batch(role: str, size: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.
 def test_heads_cover_every_action_once(role: str) -> None:
     names = action_names(role)
     heads = ActionHeads.parse(names, layout.AGENDA_ROWS, layout.ENTITY_SLOTS)
-    size = (
-        len(heads.plain) + layout.AGENDA_ROWS * len(heads.by_row) + layout.ENTITY_SLOTS * len(heads.by_slot)
-    )
+    size = len(heads.plain) + layout.AGENDA_ROWS * len(heads.by_row) + layout.ENTITY_SLOTS * len(heads.by_slot)
     assert sorted(heads.order) == list(range(size)) == list(range(len(names)))
     assert {f"nominate:*:{mode}" for mode in layout.MODES} <= set(heads.by_row)
 

@@ -1,0 +1,104 @@
+"""Evaluation: same worlds for all, drawn losses, one row a policy."""
+
+import numpy as np
+import pytest
+
+import patchpact
+from patchpact.agents.policies import make_policy
+from patchpact.scenarios import load_scenario
+from patchpact.training.evaluate import find_policy, play
+from patchpact.training.game_check import FixedAction, check_game, thoughtless
+
+WORLD = load_scenario("toy-v1").with_parameters(incident_loss="sampled")
+
+
+def test_rows() -> None:
+    rows = patchpact.evaluate("toy-v1", ["do-nothing", "risk-per-cost-chain", "random"], episodes=40, seed=3)
+    assert [row["policy"] for row in rows] == ["do-nothing", "risk-per-cost-chain", "random"]
+    for row in rows:
+        assert row["scenario"] == "toy-v1"
+        assert row["episodes"] == 40
+        assert row["welfare_low"] <= row["welfare_keur"] <= row["welfare_high"]
+        assert row["gain_low"] <= row["gain_keur"] <= row["gain_high"]
+        assert {"risk_left_keur", "downtime_hours", "spend_keur"} <= set(row)
+    idle, chain, _ = rows
+    assert idle["gain_keur"] == idle["spend_keur"] == idle["downtime_hours"] == 0.0
+    assert chain["risk_left_keur"] < idle["risk_left_keur"]
+    assert chain["spend_keur"] > 0.0
+
+
+def test_a_row_repeats_and_does_not_depend_on_the_others() -> None:
+    alone = patchpact.evaluate("toy-v1", ["random"], episodes=10, seed=1)
+    beside = patchpact.evaluate("toy-v1", ["cvss-first", "random"], episodes=10, seed=1)
+    assert alone[0] == beside[1]
+
+
+def test_episodes_are_worlds_by_seed() -> None:
+    policy = make_policy("risk-per-cost")
+    together = play(WORLD, policy, range(5, 11))
+    for place, seed in enumerate(range(5, 11)):
+        alone = play(WORLD, policy, [seed])
+        for name, values in together.items():
+            assert values[place] == alone[name][0], name
+
+
+def test_welfare_is_what_the_parallel_face_books() -> None:
+    env = patchpact.make("toy-v1", incident_loss="sampled")
+    for seed in (0, 4):
+        observations, infos = env.reset(seed=seed)
+        policies = {agent: make_policy("net-gain")(env.role(agent)) for agent in env.agents}
+        welfare = 0.0
+        while env.agents:
+            actions = {
+                agent: policies[agent].act(seen["observation"], seen["action_mask"], np.random.default_rng(0))
+                for agent, seen in observations.items()
+            }
+            observations, _, _, _, infos = env.step(actions)
+            welfare += infos["it_0"]["welfare_keur"]
+        assert welfare == pytest.approx(play(WORLD, make_policy("net-gain"), [seed])["welfare_keur"][0])
+        assert infos["it_0"]["episode"]["welfare_keur"] == pytest.approx(welfare)
+
+
+def test_losses_are_drawn_even_where_the_scenario_books_expectations() -> None:
+    rows = patchpact.evaluate("toy-v1", ["do-nothing"], episodes=64)
+    assert rows[0]["incidents"] > 0
+
+
+def test_a_function_by_role_is_a_policy() -> None:
+    def idle(role: str) -> FixedAction:
+        return FixedAction(role, last=False)
+
+    rows = patchpact.evaluate("toy-v1", [idle], episodes=2)
+    assert rows[0]["policy"] == "idle"
+    assert rows[0]["motions_proposed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "mend"),
+    [("risk-per-cots", "did you mean 'risk-per-cost'"), ("no/such/run", "neither a baseline nor a run folder")],
+)
+def test_unknown_policies(policy: str, mend: str) -> None:
+    with pytest.raises(ValueError, match=mend):
+        find_policy(policy)
+
+
+@pytest.mark.parametrize("wrong", [{"episodes": 0}, {"seed": -1}, {"widows": 3}])
+def test_bad_numbers(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"episodes|seed|windows") as caught:
+        patchpact.evaluate("toy-v1", ["random"], **{"episodes": 2, **wrong})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_game_of_the_toy_is_worth_playing() -> None:
+    report = check_game(load_scenario("toy-v1"), episodes=64)
+    failed = [row["check"] for row in report["checks"] if not row["holds"]]
+    assert not failed
+    assert report["passed"]
+    scores = {row["policy"]: row["score"] for row in report["scores"]}
+    assert scores["do-nothing"] == 0.0
+    assert max(score for name, score in scores.items() if name not in thoughtless()) == 1.0
+
+
+def test_a_game_without_risk_is_not_worth_playing() -> None:
+    harmless = load_scenario("toy-v1").with_parameters(loss_multiplier=0.0)
+    assert not check_game(harmless, episodes=8)["passed"]
