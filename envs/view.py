@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import networkx as nx
+from gymnasium.error import ResetNeeded
 
 from patchpact.agents.roles import layout
 from patchpact.agents.roles.ledger import KINDS
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from patchpact.envs.parallel import PatchpactEnv
 
 OUTSIDE, NATURE = "outside", "nature"
-"""Accounts of parties that no agent plays: users, regulator, suppliers; and of work done, revenue lost, damage."""
+"""Accounts of all that no agent plays: users, regulator, suppliers; and of what work and damage use up."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class ServiceView:
     planned: tuple[str, ...]
     """Modes of the patches planned in this window."""
     attacked: bool
-    """Compromised in the window before."""
+    """Compromised in the window before; at the end, in the last window of the tail. Never where the scenario
+    books expected losses, since no compromise is drawn there."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,21 @@ class WorldView:
     scenario: str
     title: str
     graph: nx.DiGraph
+    """Services by name and calls, with every attribute of the scenario."""
     window: int
+    """From 0; at the end that of the last window."""
     windows: int
     motion: int
     motions: int
+    """Motions of a window; ``motion`` counts from 0."""
+    day: float
+    """Day of the episode on which the window opens; at the end, the day after the last window."""
     phase: str
     """``propose``, ``vote`` or ``over``."""
     proposer: str
+    """Who proposes the motion on the table, "" when over."""
+    voters: tuple[str, ...]
+    """Who may vote on the motion on the table, empty while one is proposed."""
     season: tuple[float, float, float]
     """Revenue multiplier of this window and the two after."""
     capacity_left_hours: float
@@ -119,11 +129,17 @@ class WorldView:
 
 
 def view_of(env: PatchpactEnv) -> WorldView:
-    """A copy of the world's public state."""
+    """A copy of the world's public state.
+
+    Raises:
+        gymnasium.error.ResetNeeded: before the first reset, when there is no world to see.
+    """
     engine, scenario = env.engine, env.scenario
     state = engine.state
     world = state.world[0]
     over = bool(world["over"])
+    if not env.agents and not over:
+        raise ResetNeeded("view: there is no world before the first reset; call reset() first")
     names = env.possible_agents
     agenda = [_patch(env, int(j), row) for row, j in enumerate(state.row["patch"][0]) if j >= 0]
     planned = [j for j in range(len(scenario.patches)) if state.patch[j]["planned"] >= 0 and not over]
@@ -138,8 +154,12 @@ def view_of(env: PatchpactEnv) -> WorldView:
         windows=int(scenario.parameters["windows"]),
         motion=int(world["motion"]),
         motions=int(scenario.parameters["motions_per_window"]),
+        day=float(world["t"] * scenario.parameters["window_days"]),
         phase="over" if over else "vote" if world["voting"] else "propose",
         proposer="" if over else names[int(world["proposer"])],
+        voters=tuple(
+            name for name, may in zip(names, state.agent["may_vote"][0].tolist(), strict=True) if may
+        ),
         season=(float(world["season"][0]), float(world["season"][1]), float(world["season"][2])),
         capacity_left_hours=float(world["capacity_left"]),
         open_risk_keur=float(world["open_risk"]),
@@ -151,7 +171,9 @@ def view_of(env: PatchpactEnv) -> WorldView:
         budgets_keur=tuple(zip(names, state.agent["budget"][0].tolist(), strict=True)),
         accounts_keur=tuple(zip(names, env.accounts_keur.tolist(), strict=True)),
         ledger=tuple(
-            LedgerEntry(parties[int(e["giver"])], parties[int(e["taker"])], KINDS[int(e["kind"])], float(e["amount"]))
+            LedgerEntry(
+                parties[int(e["giver"])], parties[int(e["taker"])], KINDS[int(e["kind"])], float(e["amount"])
+            )
             for e in entries
         ),
         totals=tuple((name, float(world[name])) for name in TOTALS_SHOWN),
@@ -159,8 +181,8 @@ def view_of(env: PatchpactEnv) -> WorldView:
 
 
 TOTALS_SHOWN = (
-    "welfare_keur", "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "downtime_hours", "patches_done",
-    "patches_failed", "motions_proposed", "motions_passed", "deadlines_missed", "incidents",
+    "welfare_keur", "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "downtime_hours",
+    "patches_done", "patches_failed", "motions_proposed", "motions_passed", "deadlines_missed", "incidents",
 )  # fmt: skip
 
 
@@ -201,6 +223,7 @@ def _services(env: PatchpactEnv, planned: list[int]) -> tuple[ServiceView, ...]:
     modes: dict[str, list[str]] = {}
     for j in planned:
         modes.setdefault(scenario.patches[j].service, []).append(layout.MODES[int(state.patch[j]["planned"])])
+    sampled = scenario.parameters["incident_loss"] == "sampled" and bool(state.world[0]["t"] > 0)
     result = []
     for n, service in enumerate(scenario.services):
         s = state.service[n]
@@ -215,7 +238,7 @@ def _services(env: PatchpactEnv, planned: list[int]) -> tuple[ServiceView, ...]:
                 entry_risk_keur=entry,
                 open_patches=open_patches[n],
                 planned=tuple(modes.get(service.name, ())),
-                attacked=bool(s["hit"] >= 0) and int(state.world[0]["t"]) > 0,
+                attacked=sampled and bool(s["hit"] >= 0),
             )
         )
     return tuple(result)
