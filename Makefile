@@ -10,10 +10,10 @@ export RAY_USAGE_STATS_ENABLED := 0
 export PYTHONUNBUFFERED := 1
 
 # What `make demo` runs.
-DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 300000 --seed 0 --out runs/demo --evaluation-episodes 0 \
-  && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 256 --seed 1000
+DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 180000 --seed 0 --out runs/demo --evaluation-episodes 0 \
+  && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
 
-.PHONY: help setup demo test test-slow lint format types bench benchmark constraints clean
+.PHONY: help setup demo test test-slow lint format types bench benchmark games constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,7 +60,10 @@ bench: setup  ## speed of the core and of the PettingZoo face
 	$(BIN)/patchpact bench env
 
 benchmark: setup  ## every baseline on every bundled scenario, as Markdown
-	@$(BIN)/patchpact evaluate --all-scenarios --baselines --episodes 256 --seed 1000 --markdown
+	@$(BIN)/patchpact evaluate --all-scenarios --baselines --episodes 1024 --seed 1000 --markdown
+
+games: setup  ## is each bundled scenario worth playing: docs/games.md
+	$(BIN)/python tools/write_games.py 1024
 
 constraints:  ## renew constraints.txt: the newest versions that pyproject.toml allows
 	@rm -rf build/constraints

@@ -69,7 +69,7 @@ class Seen:
 
     def may_nominate(self) -> NDArray[np.bool_]:
         """Which nominations are legal ``(n, rows, modes)``."""
-        legal = self.mask[:, layout.NOMINATE_START : layout.VOTE_START] != 0
+        legal: NDArray[np.bool_] = self.mask[:, layout.NOMINATE_START : layout.VOTE_START] != 0
         return legal.reshape(-1, layout.AGENDA_ROWS, MODES)
 
 

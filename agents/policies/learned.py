@@ -223,9 +223,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolici
     except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{file}: damaged ({type(error).__name__}: {error}); train or copy it again"
-        ) from None
+        raise ValueError(f"{file}: damaged ({type(error).__name__}: {error}); train or copy it again") from None
     return LearnedPolicies(roles, folder.resolve().name)
 
 

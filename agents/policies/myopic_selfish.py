@@ -18,6 +18,4 @@ class MyopicSelfish(BatchPolicy):
         """See ``BatchPolicy.choose``."""
         value = np.stack([seen.row(f"own_{mode}") for mode in layout.MODES], -1)
         accept = seen.whole("motion_own_gain") > 0.0
-        return best_nomination(
-            np.where(value > 0.0, value, -np.inf), seen.may_nominate(), vote_or_wait(seen, accept)
-        )
+        return best_nomination(np.where(value > 0.0, value, -np.inf), seen.may_nominate(), vote_or_wait(seen, accept))

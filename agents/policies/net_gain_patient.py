@@ -23,9 +23,7 @@ class NetGainPatient(NetGain):
     def value(self, seen: Seen) -> NDArray[np.float64]:
         """See ``NetGain.value``."""
         value = super().value(seen)
-        downtime = seen.row("downtime_cost")[:, :, None] * np.array(
-            [DOWNTIME_OF_MODE[m] for m in layout.MODES]
-        )
+        downtime = seen.row("downtime_cost")[:, :, None] * np.array([DOWNTIME_OF_MODE[m] for m in layout.MODES])
         at_stake = (seen.row("risk") + seen.row("unlocked_risk"))[:, :, None]
         now = np.maximum(seen.whole("season_now"), 1e-3)
         for wait, name in enumerate(ANNOUNCED, start=1):

@@ -148,9 +148,7 @@ class PolicyNetwork(nn.Module):
 
     order: Tensor
 
-    def __init__(
-        self, shape: ObservationShape, action_names: Sequence[str], on_motion: int, hidden: int = 64
-    ) -> None:
+    def __init__(self, shape: ObservationShape, action_names: Sequence[str], on_motion: int, hidden: int = 64) -> None:
         super().__init__()
         self.shape = shape
         self.on_motion = on_motion
@@ -161,9 +159,7 @@ class PolicyNetwork(nn.Module):
         self.slot_encoder = nn.Linear(shape.slot_width, 16)
         self.trunk = nn.Linear(3 * hidden + shape.global_width + shape.row_width + 32, hidden)
         self.plain_head = _gain(nn.Linear(hidden, len(heads.plain)), 0.01)
-        self.plain_skip = _gain(
-            nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0
-        )
+        self.plain_skip = _gain(nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0)
         self.row_head = _gain(nn.Linear(hidden, len(heads.by_row)), 0.01)
         self.row_skip = _gain(nn.Linear(shape.row_width, len(heads.by_row), bias=False), 0.0)
         if heads.by_slot:
@@ -180,9 +176,7 @@ class PolicyNetwork(nn.Module):
         motion_view = (embedded * on_motion).sum(1)
         pooled = pool(embedded, raw_rows[..., 0])
         pooled_slots = pool(slot_view, raw_slots[..., 0])
-        trunk = torch.tanh(
-            self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1))
-        )
+        trunk = torch.tanh(self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1)))
         blocks = [
             self.plain_head(trunk) + self.plain_skip(torch.cat([globals_, motion_row], -1)),
             (self.row_head(embedded) + self.row_skip(rows)).flatten(1),

@@ -16,4 +16,4 @@ class Random(BatchPolicy):
     def choose(self, seen: Seen, rng: np.random.Generator) -> NDArray[np.int64]:
         """See ``BatchPolicy.choose``."""
         noise = rng.random(seen.mask.shape)
-        return np.where(seen.mask != 0, noise, -1.0).argmax(1)
+        return np.asarray(np.where(seen.mask != 0, noise, -1.0).argmax(1), np.int64)

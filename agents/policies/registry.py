@@ -46,8 +46,7 @@ def _named() -> dict[str, PolicyOfRole]:
     for policy in BASELINES:
         if issubclass(policy, OrderingRule):
             for variant in VARIANTS:
-                options = {"stop": STOP in variant, "selfish_votes": SELFISH in variant}
-                found[policy.NAME + variant] = partial(policy, **options)
+                found[policy.NAME + variant] = partial(policy, stop=STOP in variant, selfish_votes=SELFISH in variant)
         else:
             found[policy.NAME] = policy
     return found

@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
         world = load_scenario(scenario, **dict(args.settings))
         if args.what == "core":
             threads = args.threads or len(os.sched_getaffinity(0))
-            rows.append(
-                bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds)
-            )
+            rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
         else:
             rows.append(bench.bench_env(world, seconds=args.seconds))
     if args.json:

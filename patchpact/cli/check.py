@@ -17,9 +17,7 @@ from patchpact.cli.output import listing, print_json, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "scenario", metavar="SCENARIO", help="a bundled id, a YAML scenario or a node-link JSON graph"
-    )
+    parser.add_argument("scenario", metavar="SCENARIO", help="a bundled id, a YAML scenario or a node-link JSON graph")
     parser.add_argument("--game", action="store_true", help="play it as well (minutes)")
     parser.add_argument(
         "--episodes",
@@ -28,21 +26,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="worlds played by --game (default 256)",
     )
-    parser.add_argument(
-        "--seed", type=whole_number(0), default=0, metavar="K", help="the first of their seeds"
-    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="K", help="the first of their seeds")
     add_settings(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what the scenario is and whether it holds; 1 if --game finds it wanting."""
-    from patchpact.scenarios import AssumptionWarning, check_scenario, load_scenario
+    from patchpact.envs.core.pack import pack
+    from patchpact.scenarios import AssumptionWarning, ScenarioError, load_scenario
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AssumptionWarning)  # the assumptions are printed below
         scenario = load_scenario(args.scenario, **dict(args.settings))
-    check_scenario(scenario, str(args.scenario))
+    try:
+        pack([scenario])  # knows the names of rules and roles
+    except ScenarioError as error:
+        raise ScenarioError(str(args.scenario), error.field, error.problem, error.mend) from None
     report = describe(scenario)
     if args.game:
         from patchpact.training.game_check import check_game
@@ -58,14 +58,15 @@ def run(args: argparse.Namespace) -> int:
 
 def describe(scenario: Any) -> dict[str, Any]:
     """A checked scenario: id, title, sizes, parameters with their values, assumptions and sources."""
+    from patchpact.envs.core.pack import choices
     from patchpact.scenarios import parameter_rows, summary
 
     parameters = []
     for row in parameter_rows():
-        value = scenario.parameters[row["name"]]
-        parameters.append(
-            {"name": row["name"], "value": value, **{k: v for k, v in row.items() if k != "name"}}
-        )
+        name = row.pop("name")
+        if row["type"] == "rule":
+            row["low"], row["high"] = "|".join(choices(name)), ""
+        parameters.append({"name": name, "value": scenario.parameters[name], **row})
     return {
         "id": scenario.id,
         "title": scenario.title,

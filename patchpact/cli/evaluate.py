@@ -16,6 +16,9 @@ COLUMNS = (
     "welfare_keur",
     "welfare_low",
     "welfare_high",
+    "gain_keur",
+    "gain_low",
+    "gain_high",
     "risk_left_keur",
     "downtime_hours",
     "spend_keur",
@@ -76,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(rows, columns(rows), markdown=args.markdown))
         if not args.markdown:
-            print("\nWelfare in k€ per episode, mean with its 95% interval; the other columns are means.")
+            print("\nWelfare in k€ per episode with its 95% interval; gain: over doing nothing in the same worlds.")
     return 0
 
 

@@ -96,9 +96,7 @@ def _command(arguments: Sequence[str]) -> tuple[Command | None, list[str]]:
 
 def _run(command: Command, arguments: Sequence[str]) -> int:
     module = import_module(command.module)
-    parser = Parser(
-        prog=f"patchpact {command.name}", description=module.__doc__, formatter_class=HelpFormatter
-    )
+    parser = Parser(prog=f"patchpact {command.name}", description=module.__doc__, formatter_class=HelpFormatter)
     module.configure(parser)
     try:
         args = parser.parse(arguments)

@@ -52,9 +52,7 @@ def shown(value: Any) -> str:
     return " ".join(str(value).split())
 
 
-def table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, *, markdown: bool = False
-) -> str:
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None, *, markdown: bool = False) -> str:
     """An aligned table, a row per mapping; numbers to the right.
 
     Args:
@@ -72,18 +70,13 @@ def table(
     widths = [max(len(columns[i]), 3, *(len(row[i]) for row in cells)) for i in range(len(columns))]
 
     def line(row: Sequence[str]) -> str:
-        parts = [
-            cell.rjust(w) if right else cell.ljust(w)
-            for cell, w, right in zip(row, widths, numeric, strict=True)
-        ]
+        parts = [cell.rjust(w) if right else cell.ljust(w) for cell, w, right in zip(row, widths, numeric, strict=True)]
         return f"| {' | '.join(parts)} |" if markdown else "  ".join(parts).rstrip()
 
     if markdown:
         rule = (
             "|"
-            + "|".join(
-                "-" * (w + 1) + (":" if right else "-") for w, right in zip(widths, numeric, strict=True)
-            )
+            + "|".join("-" * (w + 1) + (":" if right else "-") for w, right in zip(widths, numeric, strict=True))
             + "|"
         )
     else:
@@ -98,6 +91,4 @@ def _is_number(value: Any) -> bool:
 def listing(lines: Sequence[str]) -> str:
     """Lines as a bulleted list, wrapped to the terminal."""
     width = max(60, min(110, shutil.get_terminal_size().columns))
-    return "\n".join(
-        textwrap.fill(text, width, initial_indent="- ", subsequent_indent="  ") for text in lines
-    )
+    return "\n".join(textwrap.fill(text, width, initial_indent="- ", subsequent_indent="  ") for text in lines)

@@ -16,9 +16,7 @@ class Command:
 
 COMMANDS: tuple[Command, ...] = (
     Command("scenarios", "patchpact.cli.scenarios", "list the bundled scenarios"),
-    Command(
-        "check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"
-    ),
+    Command("check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"),
     Command("train", "patchpact.cli.train", "train agents with RLlib"),
     Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
