@@ -25,13 +25,12 @@ class TrainConfig:
         out: the run folder.
         timesteps: env-steps to train for (one step of one world, in which all agents act); whole iterations
             are run until at least as many are done.
-        seed: of weights, worlds and exploration; equal seeds give equal curves with equal settings and
-        versions. reward: ``"own"`` (the agent's account), ``"welfare"`` (the whole world's welfare change,
-        for every agent) or
+        seed: of weights, worlds and exploration; equal seeds give equal curves with equal settings and versions.
+        reward: ``"own"`` (the agent's account), ``"welfare"`` (the whole world's welfare change, for every agent) or
             the share of welfare in a mix of the two, 0 to 1.
         overrides: scenario parameters changed in training and validation.
-        incident_loss: ``"expected"`` trains on expected incident losses (less noise, same mean);
-            ``"sampled"`` on drawn ones. Validation and evaluation are always sampled.
+        incident_loss: ``"expected"`` trains and validates on expected incident losses (less noise, an upper bound of
+            the mean); ``"sampled"`` on drawn ones. Evaluation is always on drawn ones.
         num_envs: worlds that one runner steps side by side.
         num_env_runners: remote ray actors that sample; 0 samples in this process.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
@@ -40,8 +39,8 @@ class TrainConfig:
         epochs: passes over an iteration's decisions.
         lr: Adam's step size.
         gamma: discount per env-step; 1 by default, since episodes have a fixed horizon.
-        gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are
-        skipped). clip: PPO's ratio clip.
+        gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are skipped).
+        clip: PPO's ratio clip.
         entropy: entropy bonus at the start; it falls linearly to ``entropy_end`` at ``timesteps``.
         entropy_end: entropy bonus at the end.
         grad_clip: largest gradient norm, for the policy and the value network apart.
@@ -49,8 +48,8 @@ class TrainConfig:
         prior: how strongly a new policy leans towards what the observed estimates call a gain; 0 starts blank.
         threads: torch threads of this process.
         checkpoint_every: iterations between checkpoints.
-        validate_every: iterations between validations; the best one becomes ``checkpoints/best`` and
-        ``policy/``. validation_episodes: worlds in a validation, the same each time.
+        validate_every: iterations between validations; the best one becomes ``checkpoints/best`` and ``policy/``.
+        validation_episodes: worlds in a validation, the same each time.
         evaluation_episodes: worlds in the evaluation after training; 0 leaves it out.
         evaluation_seed: its first seed.
         evaluation_policies: names of the policies that the learned one is evaluated beside.
@@ -80,7 +79,7 @@ class TrainConfig:
     threads: int = 1
     checkpoint_every: int = 5
     validate_every: int = 5
-    validation_episodes: int = 64
+    validation_episodes: int = 128
     evaluation_episodes: int = 128
     evaluation_seed: int = 0
     evaluation_policies: tuple[str, ...] = ("do-nothing", "random", "risk-per-cost", "risk-per-cost-chain")
@@ -108,6 +107,11 @@ class TrainConfig:
         if isinstance(self.reward, str):
             return 1.0 if self.reward == "welfare" else 0.0
         return self.reward
+
+    @property
+    def world_overrides(self) -> dict[str, Any]:
+        """Scenario parameters changed in training and validation, how losses are booked among them."""
+        return {"incident_loss": self.incident_loss, **self.overrides}
 
     @property
     def steps_per_iteration(self) -> int:

@@ -17,7 +17,7 @@ LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
 
 
 class Validation:
-    """The run's validation worlds: same seeds every time, incident losses drawn.
+    """The run's validation worlds: same seeds every time, losses booked as in training.
 
     Args:
         config: the run's settings.
@@ -25,7 +25,8 @@ class Validation:
 
     def __init__(self, config: TrainConfig) -> None:
         self.worlds = [
-            make_vec(scenario, num_envs=config.validation_episodes, **config.overrides) for scenario in config.scenarios
+            make_vec(scenario, num_envs=config.validation_episodes, **config.world_overrides)
+            for scenario in config.scenarios
         ]
 
     def welfare(self, policies: Mapping[str, LearnedPolicy]) -> float:

@@ -39,7 +39,7 @@ def env_config(config: TrainConfig) -> dict[str, Any]:
     """What ``NegotiationEnv`` needs of the run's settings."""
     return {
         "scenarios": config.scenarios,
-        "overrides": {"incident_loss": config.incident_loss, **config.overrides},
+        "overrides": config.world_overrides,
         "welfare_share": config.welfare_share,
     }
 
