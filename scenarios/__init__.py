@@ -46,10 +46,10 @@ from patchpact.scenarios.scenario import (
 )
 
 __all__ = [
+    "CORE_ROLES",
     "EDGE_KINDS",
     "NETWORKS",
     "PARAMETERS",
-    "CORE_ROLES",
     "SENSITIVITIES",
     "SERVICE_KINDS",
     "AgentSpec",

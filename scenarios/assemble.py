@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from patchpact.scenarios.checks import check_prerequisites, check_scenario
 from patchpact.scenarios.drawn_components import draw_components, draw_findings
 from patchpact.scenarios.errors import ScenarioError, closest, shown
-from patchpact.scenarios.findings import build_findings, select_rows
+from patchpact.scenarios.findings import build_findings, label_of, select_rows
 from patchpact.scenarios.notes import Notes
 from patchpact.scenarios.parameters import Value, check_combined, default_parameters
 from patchpact.scenarios.patches import PatchMaker, build_patches
@@ -31,9 +32,10 @@ from patchpact.scenarios.topology import (
     build_services,
     expose,
     give_uids,
-    name_of,
     stated_flows,
 )
+
+R = TypeVar("R", ComponentRow, FindingRow)
 
 
 @dataclass
@@ -48,6 +50,8 @@ class Description:
     text: str = ""
     findings: Sequence[FindingRow] | None = None
     components: Sequence[ComponentRow] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The files that `graph`, `findings` and `components` were read from, for errors to name."""
     patches: Sequence[PatchRow] | None = None
     services: Mapping[str, NodeAttributes] = field(default_factory=dict)
     entrypoints: Sequence[EntrypointRow] | None = None
@@ -65,37 +69,32 @@ def assemble(described: Description) -> Scenario:
     where, notes, seed = described.where, described.notes, described.seed
     parameters = {**default_parameters(), **described.parameters}
     check_combined(parameters, where)
+    graph_file, findings_file = (described.files.get(name, where) for name in ("graph", "findings"))
     nodes = _with_overrides(described)
-    services, by_name = build_services(nodes, parameters, seed, where, notes)
-    edges = build_edges(described.links, services, where, notes)
+    services, by_name = build_services(nodes, parameters, seed, graph_file, notes)
+    edges = build_edges(described.links, services, graph_file, notes)
     exposed = expose(services, edges)
     services = [replace(service, exposed=service.name in exposed) for service in services]
     rows = described.agents
     agents = stated_agents(rows, where) if rows is not None else default_agents(services, 2, notes)
     services = own_services(services, agents, rows is not None, where, notes)
-    flows = described.entrypoints if described.entrypoints is not None else stated_flows(by_name)
+    flows = stated_flows(by_name, described.entrypoints, notes)
     entrypoints = build_entrypoints(flows, services, seed, where, notes)
     entrypoints = _owned(entrypoints, agents, where)
     vendors = Vendors(agents, described.vendors, where, notes)
     maker = PatchMaker(seed, int(parameters["windows"]), vendors, notes)
     component_rows, finding_rows = _what_they_ship(described, services, by_name)
-    indirect = {(name_of(row.service), row.component) for row in component_rows if not row.direct}
-    findings = build_findings(finding_rows, services, indirect, seed, where, notes)
+    component_rows = [_sold(row, vendors, described) for row in component_rows]
+    indirect = {(row.service, row.component) for row in component_rows if not row.direct}
+    findings = build_findings(finding_rows, services, indirect, seed, findings_file, notes)
     lookup = {service.name: service for service in services}
-    if described.patches is None:
-        patches = build_patches(finding_rows, findings, component_rows, lookup, maker)
-        patches = add_prerequisites(patches, lookup, edges, seed, notes)
-    else:
-        covered = {(name_of(row.service), row.component) for row in described.patches}
-        pairs = [
-            (r, f)
-            for r, f in zip(finding_rows, findings, strict=True)
-            if (f.service, f.component) not in covered
-        ]
-        derived = build_patches(
-            [row for row, _ in pairs], [finding for _, finding in pairs], component_rows, lookup, maker
-        )
-        patches = _stated_patches(described.patches, findings, derived, lookup, vendors, where)
+    stated = {(row.service, row.component) for row in described.patches or ()}
+    pairs = zip(finding_rows, findings, strict=True)
+    left = [(row, finding) for row, finding in pairs if (row.service, row.component) not in stated]
+    patches = build_patches(left, component_rows, lookup, maker)
+    patches = add_prerequisites(patches, lookup, edges, seed, notes)
+    if described.patches:
+        patches = _stated_patches(described.patches, findings, patches, lookup, vendors, where)
     scenario = Scenario(
         id=described.id,
         title=described.title or described.id,
@@ -116,14 +115,14 @@ def assemble(described: Description) -> Scenario:
 
 def _with_overrides(described: Description) -> list[Node]:
     """The nodes, with what the scenario file says about services laid over them."""
-    known = {name_of(node.id) for node in described.nodes}
+    known = {node.id for node in described.nodes}
     for name in described.services:
         if name not in known:
             problem = f"no service {shown(name)} in the graph"
             raise ScenarioError(described.where, f"services.{name}", problem, closest(name, known))
     nodes = []
     for node in described.nodes:
-        over = described.services.get(name_of(node.id))
+        over = described.services.get(node.id)
         stated = {} if over is None else {k: getattr(over, k) for k in over.model_fields_set}
         nodes.append(node.model_copy(update=stated) if stated else node)
     return nodes
@@ -132,8 +131,7 @@ def _with_overrides(described: Description) -> list[Node]:
 def _owned(entrypoints: Iterable[Entrypoint], agents: Sequence[AgentSpec], where: str) -> list[Entrypoint]:
     """Entrypoints whose owner is a business agent's name (a label was allowed in the file)."""
     return [
-        replace(e, owner=check_business(e.owner, agents, where, f"entrypoints.{e.service}.owner"))
-        for e in entrypoints
+        replace(e, owner=check_business(e.owner, agents, where, f"entrypoints.{e.service}.owner")) for e in entrypoints
     ]
 
 
@@ -141,25 +139,24 @@ def _what_they_ship(
     described: Description, services: Sequence[Service], nodes: Mapping[str, Node]
 ) -> tuple[list[ComponentRow], list[FindingRow]]:
     """Components and findings: from the file; else from the nodes, and drawn for nodes that state none."""
-    where, seed, notes = described.where, described.seed, described.notes
+    seed, notes = described.seed, described.notes
     components, findings = list(described.components or ()), list(described.findings or ())
+    graph_file, components_file, findings_file = (
+        described.files.get(name, described.where) for name in ("graph", "components", "findings")
+    )
+    _of_known_services(components, nodes, "components", components_file)
+    _of_known_services(findings, nodes, "findings", findings_file)
     silent: list[Service] = []
     unscanned: list[ComponentRow] = []
     for service in sorted(services, key=lambda service: service.uid):
         node = nodes[service.name]
-        own = [row.model_copy(update={"service": service.name}) for row in node.components or ()]
+        own = _own_rows(node.components, service.name, "components", graph_file)
         components += own
-        findings += [row.model_copy(update={"service": service.name}) for row in node.findings or ()]
+        findings += _own_rows(node.findings, service.name, "findings", graph_file)
         if node.components is None and node.findings is None:
             silent.append(service)
         elif node.findings is None and service.kind != "external":
             unscanned += own
-    names = {service.name for service in services}
-    for index, row in enumerate(components):
-        name = "" if row.service is None else name_of(row.service)
-        if name not in names:
-            problem = f"no service {shown(name)}"
-            raise ScenarioError(where, f"components[{index}].service", problem, closest(name, names))
     if described.findings is None:
         unscanned += described.components or ()
         if described.components is None and silent:
@@ -167,7 +164,35 @@ def _what_they_ship(
             components += drawn
             unscanned += drawn
         findings += draw_findings(unscanned, seed, notes)
-    return components, select_rows(findings, services, described.unconfirmed, where, notes)
+    return components, select_rows(findings, services, described.unconfirmed, findings_file, notes)
+
+
+def _of_known_services(
+    rows: Sequence[ComponentRow] | Sequence[FindingRow], known: Iterable[str], what: str, where: str
+) -> None:
+    for row in rows:
+        if row.service not in known:
+            field_ = f"{what}.{label_of(row)}.service"
+            if not row.service:
+                raise ScenarioError(where, field_, "missing", "name the service that has it")
+            raise ScenarioError(where, field_, f"no service {shown(row.service)}", closest(row.service, known))
+
+
+def _sold(row: ComponentRow, vendors: Vendors, described: Description) -> ComponentRow:
+    """The row with its vendor's name (a label was allowed in the file)."""
+    if row.vendor is None:
+        return row
+    where = described.files.get("components", described.where)
+    return row.model_copy(update={"vendor": vendors.check(row.vendor, where, f"components.{row.component}.vendor")})
+
+
+def _own_rows(rows: Sequence[R] | None, service: str, what: str, where: str) -> list[R]:
+    """Rows that stand on a node; the service is that node."""
+    for row in rows or ():
+        if row.service not in ("", service):
+            field_ = f"nodes.{service}.{what}.{label_of(row)}.service"
+            raise ScenarioError(where, field_, f"{shown(row.service)} is another node", "leave it out")
+    return [row.model_copy(update={"service": service}) for row in rows or ()]
 
 
 def _stated_patches(
@@ -182,22 +207,30 @@ def _stated_patches(
     removes: dict[tuple[str, str], list[int]] = {}
     for finding in findings:
         removes.setdefault((finding.service, finding.component), []).append(finding.uid)
+    drawn = {patch.uid: patch.name for patch in derived}
     wanted: list[int | None] = []
-    names: list[str] = []
+    names: set[str] = set()
+    pairs: set[tuple[str, str]] = set()
     for index, row in enumerate(rows):
-        service = name_of(row.service)
-        if service not in services:
-            field_ = f"patches[{index}].service"
-            raise ScenarioError(where, field_, f"no service {shown(service)}", closest(service, services))
-        names.append(row.name or f"{service}/{row.component}")
-        if names[-1] in names[:-1]:
-            raise ScenarioError(where, f"patches[{index}].name", f"{shown(names[-1])} twice", "keep one")
-        own = removes.get((service, row.component))
-        wanted.append(row.uid if row.uid is not None else min(own) if own else None)
-    uids = give_uids(wanted + [patch.uid for patch in derived], where, "patches")
-    number = dict(zip(names + [patch.name for patch in derived], uids, strict=True))
+        field_, pair, name = f"patches[{index}]", (row.service, row.component), _patch_name(row)
+        if row.service not in services:
+            mend = closest(row.service, services)
+            raise ScenarioError(where, f"{field_}.service", f"no service {shown(row.service)}", mend)
+        if name in names:
+            raise ScenarioError(where, f"{field_}.name", f"{shown(name)} stands twice", "keep one")
+        if pair in pairs:
+            problem = f"{shown(row.component)} of {shown(row.service)} has a patch already"
+            raise ScenarioError(where, f"{field_}.component", problem, "keep one")
+        if row.uid in drawn:
+            problem = f"{row.uid} is the uid of the drawn patch {shown(drawn[row.uid])}"
+            raise ScenarioError(where, f"{field_}.uid", problem, "state that patch too, or leave uid out")
+        names.add(name)
+        pairs.add(pair)
+        wanted.append(min(removes[pair]) if row.uid is None and pair in removes else row.uid)
+    uids = give_uids([*wanted, *drawn], where, "patches")
+    number = dict(zip([*map(_patch_name, rows), *drawn.values()], uids, strict=True))
     made = list(derived)
-    for index, (uid, name, row) in enumerate(zip(uids, names, rows, strict=False)):
+    for index, (uid, row) in enumerate(zip(uids, rows, strict=False)):
         for first in row.requires:
             if first not in number:
                 field_ = f"patches[{index}].requires"
@@ -208,14 +241,14 @@ def _stated_patches(
         made.append(
             Patch(
                 uid=uid,
-                name=name,
-                service=name_of(row.service),
+                name=_patch_name(row),
+                service=row.service,
                 component=row.component,
                 ecosystem=row.ecosystem,
                 version=row.version,
                 fixed_version=row.fixed_version,
                 vendor=vendor,
-                findings=tuple(sorted(removes.get((name_of(row.service), row.component), ()))),
+                findings=tuple(sorted(removes.get((row.service, row.component), ()))),
                 effort_hours=row.effort_hours,
                 downtime_minutes=row.downtime_minutes,
                 regression_probability=row.regression_probability,
@@ -227,3 +260,7 @@ def _stated_patches(
         )
     check_prerequisites(made, where)
     return made
+
+
+def _patch_name(row: PatchRow) -> str:
+    return row.name or f"{row.service}/{row.component}"

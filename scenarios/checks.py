@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
-from patchpact.scenarios.scenario import CORE_ROLES, Patch, Scenario
+from patchpact.scenarios.parameters import PARAMETERS, check_combined, check_parameters
+from patchpact.scenarios.scenario import (
+    CORE_ROLES,
+    EDGE_KINDS,
+    SENSITIVITIES,
+    SERVICE_KINDS,
+    Edge,
+    Entrypoint,
+    Finding,
+    Patch,
+    Scenario,
+)
 
 
 def check_prerequisites(patches: Sequence[Patch], where: str) -> None:
@@ -41,6 +52,26 @@ def check_prerequisites(patches: Sequence[Patch], where: str) -> None:
                 stack.append(iter(by_uid[uid].requires))
 
 
+_SHARE, _AMOUNT, _WHOLE = (0.0, 1.0), (0.0, math.inf), (0, math.inf)
+_NUMBERS: dict[str, dict[str, tuple[float, float]]] = {
+    "services": {"uid": _WHOLE, "replicas": (1, math.inf), "deploy_minutes": _AMOUNT, "loss_keur": _AMOUNT},
+    "edges": {"uid": _WHOLE, "call_probability": _SHARE, "lateral_probability": _SHARE},
+    "entrypoints": {"uid": _WHOLE, "requests_per_hour": _AMOUNT, "revenue_keur_per_hour": _AMOUNT},
+    "findings": {"uid": _WHOLE, "cve_uid": _WHOLE, "cvss": (0.0, 10.0), "epss": _SHARE, "confidence": _SHARE},
+    "patches": {
+        "uid": _WHOLE, "release_window": _WHOLE, "regression_probability": _SHARE,
+        "effort_hours": _AMOUNT, "downtime_minutes": _AMOUNT, "fee_keur": _AMOUNT,
+    },
+    "agents": {"uid": _WHOLE, "vote_weight": _WHOLE, "budget_keur": _AMOUNT},
+}  # fmt: skip
+"""Range of every number, by kind of record; whole bounds ask for a whole number."""
+_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "services": {"kind": SERVICE_KINDS, "data_sensitivity": SENSITIVITIES},
+    "edges": {"kind": EDGE_KINDS},
+    "findings": {"technical_impact": ("partial", "total")},
+}
+
+
 def check_scenario(scenario: Scenario, where: str | None = None) -> None:
     """ScenarioError for the first inconsistency: dangling names, twin uids, numbers out of range.
 
@@ -49,48 +80,83 @@ def check_scenario(scenario: Scenario, where: str | None = None) -> None:
     where = where or scenario.id
     if not scenario.services:
         raise ScenarioError(where, "services", "none", "add at least one")
-    for kind in ("services", "edges", "entrypoints", "findings", "patches", "agents"):
+    for kind, numbers in _NUMBERS.items():
+        for row in getattr(scenario, kind):
+            for name, (low, high) in numbers.items():
+                _number(getattr(row, name), low, high, where, f"{kind}.{_label(row)}.{name}")
+            for name, words in _WORDS.get(kind, {}).items():
+                _known(getattr(row, name), words, where, f"{kind}.{_label(row)}.{name}", name)
         _unique((row.uid for row in getattr(scenario, kind)), where, f"{kind}.uid")
     for kind in ("services", "agents", "patches"):
         _unique((row.name for row in getattr(scenario, kind)), where, f"{kind}.name")
-    services = {service.name for service in scenario.services}
-    businesses = {agent.name for agent in scenario.agents if agent.role == "business"}
-    vendors = {agent.name for agent in scenario.agents if agent.role == "vendor"}
-    findings = {finding.uid for finding in scenario.findings}
+    _check_agents(scenario, where)
+    _check_names(scenario, where)
+    _check_patches(scenario, where)
+    for missing in PARAMETERS.keys() - scenario.parameters.keys():
+        raise ScenarioError(where, f"parameters.{missing}", "missing", "start from default_parameters()")
+    check_combined(check_parameters(scenario.parameters, where), where)
+
+
+def _check_agents(scenario: Scenario, where: str) -> None:
+    """Every role of the core is played, and somebody has a vote."""
     for role in CORE_ROLES:
         if not scenario.agents_of(role):
             raise ScenarioError(where, "agents", f"nobody plays the role {role}", f"add {role}_0")
+    if not any(agent.vote_weight for agent in scenario.agents):
+        raise ScenarioError(where, "agents", "every vote_weight is 0", "give at least one agent a weight")
+
+
+def _check_names(scenario: Scenario, where: str) -> None:
+    """Every name of a service or an agent is the name of one."""
+    services = {service.name for service in scenario.services}
+    businesses = {agent.name for agent in scenario.agents_of("business")}
+    vendors = {agent.name for agent in scenario.agents_of("vendor")}
     for service in scenario.services:
         _known(service.owner, businesses, where, f"services.{service.name}.owner", "business agent")
-        _positive(service.loss_keur, where, f"services.{service.name}.loss_keur")
-        _positive(service.deploy_minutes, where, f"services.{service.name}.deploy_minutes")
     for edge in scenario.edges:
-        _known(edge.source, services, where, "edges.source", "service")
-        _known(edge.target, services, where, "edges.target", "service")
-        _share(edge.call_probability, where, f"edges.{edge.source} -> {edge.target}.call_probability")
-        _share(edge.lateral_probability, where, f"edges.{edge.source} -> {edge.target}.lateral_probability")
+        _known(edge.source, services, where, f"edges.{_label(edge)}.source", "service")
+        _known(edge.target, services, where, f"edges.{_label(edge)}.target", "service")
+        if edge.source == edge.target:
+            raise ScenarioError(where, f"edges.{_label(edge)}", "calls itself", "leave the edge out")
+    _unique(((edge.source, edge.target) for edge in scenario.edges), where, "edges")
     for entry in scenario.entrypoints:
-        _known(entry.service, services, where, "entrypoints.service", "service")
+        _known(entry.service, services, where, f"entrypoints.{entry.service}.service", "service")
         _known(entry.owner, businesses, where, f"entrypoints.{entry.service}.owner", "business agent")
-        _positive(entry.revenue_keur_per_hour, where, f"entrypoints.{entry.service}.revenue_keur_per_hour")
-        _positive(entry.requests_per_hour, where, f"entrypoints.{entry.service}.requests_per_hour")
     for finding in scenario.findings:
         _known(finding.service, services, where, f"findings.{finding.cve}.service", "service")
-        _share(finding.epss, where, f"findings.{finding.cve}.epss")
-        _share(finding.confidence, where, f"findings.{finding.cve}.confidence")
-        _share(finding.cvss / 10, where, f"findings.{finding.cve}.cvss (of 10)")
     for patch in scenario.patches:
         _known(patch.service, services, where, f"patches.{patch.name}.service", "service")
         if patch.vendor is not None:
             _known(patch.vendor, vendors, where, f"patches.{patch.name}.vendor", "vendor agent")
-        _share(patch.regression_probability, where, f"patches.{patch.name}.regression_probability")
-        for name in ("effort_hours", "downtime_minutes", "fee_keur", "release_window"):
-            _positive(getattr(patch, name), where, f"patches.{patch.name}.{name}")
+
+
+def _check_patches(scenario: Scenario, where: str) -> None:
+    """Every finding is removed by one patch of its service, and prerequisites form no circle."""
+    services = {finding.uid: finding.service for finding in scenario.findings}
+    removed: set[int] = set()
+    for patch in scenario.patches:
+        field = f"patches.{patch.name}.findings"
         for uid in patch.findings:
-            if uid not in findings:
-                field = f"patches.{patch.name}.findings"
-                raise ScenarioError(where, field, f"no finding with uid {uid}", "name findings that exist")
+            if services.get(uid) != patch.service:
+                problem = f"no finding of {shown(patch.service)} with uid {uid}"
+                raise ScenarioError(where, field, problem, "name findings that exist")
+            if uid in removed:
+                raise ScenarioError(where, field, f"finding {uid} has another patch", "keep one of the two")
+            removed.add(uid)
+    for finding in scenario.findings:
+        if finding.uid not in removed:
+            field = f"findings.{finding.cve}"
+            raise ScenarioError(where, field, f"no patch removes finding {finding.uid}", "add one, or drop it")
     check_prerequisites(scenario.patches, where)
+
+
+def _label(row: Any) -> str:
+    """What an error calls a record."""
+    if isinstance(row, Edge):
+        return f"{row.source} -> {row.target}"
+    if isinstance(row, Finding):
+        return row.cve
+    return row.service if isinstance(row, Entrypoint) else row.name
 
 
 def _unique(values: Iterable[object], where: str, field: str) -> None:
@@ -101,19 +167,17 @@ def _unique(values: Iterable[object], where: str, field: str) -> None:
         seen.add(value)
 
 
-def _known(name: str, names: set[str], where: str, field: str, what: str) -> None:
+def _known(name: str, names: Collection[str], where: str, field: str, what: str) -> None:
     if name not in names:
         raise ScenarioError(where, field, f"no {what} {shown(name)}", closest(name, sorted(names)))
 
 
-def _share(value: float, where: str, field: str) -> None:
-    if not 0 <= value <= 1:
-        raise ScenarioError(where, field, f"{value:g} is no share", "write a number in 0..1")
-
-
-def _positive(value: float, where: str, field: str) -> None:
-    if not (math.isfinite(value) and value >= 0):
-        raise ScenarioError(where, field, f"{value:g} is negative or infinite", "write a number from 0 on")
+def _number(value: object, low: float, high: float, where: str, field: str) -> None:
+    kind = int if isinstance(low, int) else int | float
+    if not isinstance(value, kind) or not (low <= value <= high and math.isfinite(value)):
+        what = "a whole number" if kind is int else "a number"
+        mend = f"write {what} from {low:g} on" if high == math.inf else f"write {what} in {low:g}..{high:g}"
+        raise ScenarioError(where, field, f"{shown(value)} is not allowed", mend)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from patchpact.scenarios.draws import normal, pick, uniform
 from patchpact.scenarios.notes import Notes
 from patchpact.scenarios.scenario import Service
 from patchpact.scenarios.schema import ComponentRow, FindingRow
+from patchpact.scenarios.versions import raised
 
 EPSS_MEDIAN, EPSS_LOG_SD, EPSS_CAP = 0.05, 1.0, 0.9
 POPULATION_QUANTILES = (
@@ -38,10 +39,8 @@ _KINDS = ("rpc", "framework", "plugin", "library", "library", "library")
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A pool entry: what it is called and the CVEs (id, EPSS) it carries."""
+    """A pool entry: its version, and the EPSS of the CVEs it carries."""
 
-    name: str
-    ecosystem: str
     version: str
     fixed_version: str
     key: int
@@ -67,7 +66,7 @@ def _cvss(u: float) -> float:
 
 
 @lru_cache(maxsize=65536)
-def _component(seed: int, ecosystem: str, name: str, version: str) -> Component:
+def _component(seed: int, name: str, version: str) -> Component:
     """The pool entry of a name; its draws are keyed by name and version of the component."""
     key = crc32(f"{name}@{version}".encode())
     target = min(EPSS_CAP, EPSS_MEDIAN * math.exp(EPSS_LOG_SD * normal(seed, "patch epss", key)))
@@ -78,15 +77,7 @@ def _component(seed: int, ecosystem: str, name: str, version: str) -> Component:
     jump = JUMPS[pick(list(accumulate(share for _, share in JUMPS)), uniform(seed, "jump", key))][0]
     if not version:
         version = ".".join(str(int(12 * uniform(seed, "version", key, k))) for k in range(3))
-    return Component(name, ecosystem, version, _raise_version(version, jump), key, epss)
-
-
-def _raise_version(version: str, jump: str) -> str:
-    digits = [int(part) if part.isdigit() else 0 for part in version.lstrip("v").split(".")][:3]
-    major, minor, patch = digits + [0] * (3 - len(digits))
-    if jump == "major":
-        return f"{major + 1}.0.0"
-    return f"{major}.{minor + 1}.0" if jump == "minor" else f"{major}.{minor}.{patch + 1}"
+    return Component(version, raised(version, jump), key, epss)
 
 
 def draw_components(services: Sequence[Service], seed: int, notes: Notes) -> list[ComponentRow]:
@@ -117,10 +108,11 @@ def draw_components(services: Sequence[Service], seed: int, notes: Notes) -> lis
 
 
 def draw_findings(rows: Sequence[ComponentRow], seed: int, notes: Notes) -> list[FindingRow]:
-    """Findings on the given components, in their order."""
+    """Findings on the given components, in their order; a component that stands twice counts once."""
     made = []
-    for row in rows:
-        part = _component(seed, row.ecosystem, row.component, row.version)
+    distinct = {(row.service, row.component, row.version): row for row in rows}
+    for row in distinct.values():
+        part = _component(seed, row.component, row.version)
         for k, epss in enumerate(part.epss):
             share = next(share for bound, share in KEV_SHARE if epss >= bound)
             made.append(

@@ -1,7 +1,8 @@
 """Reading files that others wrote: bounded, without code, without surprises.
 
-YAML: safe loader only, no anchors or aliases, bounded size, depth and number of values, no
-duplicate keys. JSON and CSV likewise. NaN and infinities are refused everywhere.
+YAML: the core schema of YAML 1.2 (so `no` and `2024-01-01` are texts and `1e-3` is a number), no
+tags, anchors or aliases, no duplicate keys. YAML and JSON: bounded size and depth, no NaN, no
+infinities. CSV: a header of known columns, and as many cells in each row.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import csv
 import io
 import json
 import math
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from patchpact.scenarios.errors import ScenarioError, shown
+from patchpact.scenarios.errors import ScenarioError, closest, shown
 
 MAX_YAML_BYTES = 4_000_000
 MAX_DATA_BYTES = 64_000_000
@@ -23,25 +26,46 @@ MAX_DEPTH = 32
 MAX_VALUES = 400_000
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_PLAIN = (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", "~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("int", r"[-+]?(?:0|[1-9][0-9]{0,99})", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]{1,3})?", "-+.0123456789"),
+    ("float", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", "-+."),
+)
+"""What a value without quotes may be beside a text: tag, pattern, first characters."""
+
+
+class _Refused(Exception):
+    """Content the reader does not take: (place, problem, mend)."""
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """The safe loader, with duplicate keys refused."""
+    """The safe loader with the plain values above, and duplicate keys refused."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (the base class names it so)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool) or key in seen:
-                line = key_node.start_mark.line + 1
-                word = "twice in one mapping" if isinstance(key, str | int | float) else "as a key"
-                raise _Refused(f"{shown(key)} {word}", "keep one" if key else "use a text", f"line {line}")
+            place = f"line {key_node.start_mark.line + 1}"
+            if not isinstance(key, str | int | float):
+                raise _Refused(place, f"{shown(key)} as a key", "use a text")
+            if key in seen:
+                raise _Refused(place, f"{shown(key)} twice in one mapping", "keep one")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
+    def construct_yaml_float(self, node: Any) -> float:
+        text = node.value.lower()
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
-class _Refused(Exception):
-    """Content the reader does not take: (problem, mend, place)."""
+
+for _name, _pattern, _first in _PLAIN:
+    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(rf"(?:{_pattern})\Z"), list(_first))
+_Loader.add_constructor(f"{_TAG}float", _Loader.construct_yaml_float)
 
 
 def read_text(path: Path, where: str, limit: int = MAX_DATA_BYTES) -> str:
@@ -50,74 +74,75 @@ def read_text(path: Path, where: str, limit: int = MAX_DATA_BYTES) -> str:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise ScenarioError(where, "file", problem, "check the path")
-        size = path.stat().st_size
-        if size > limit:
-            problem = f"{size} bytes, more than {limit}"
-            raise ScenarioError(where, "file", problem, "split it or leave out what is not needed")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ScenarioError(where, "file", f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, ScenarioError):
             raise
-        raise ScenarioError(where, "file", f"cannot be read ({error})", "check the path") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ScenarioError(where, "file", f"cannot be read ({reason})", "check the path") from None
+    if len(content) > limit:
+        raise ScenarioError(where, "file", f"more than {limit} bytes", "split it or leave out what is not needed")
+    if not content.strip():
+        raise ScenarioError(where, "file", "empty", "write something into it")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ScenarioError(where, "file", f"not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 
 
 def parse_yaml(text: str, where: str) -> Any:
     """The content of a YAML text; ScenarioError for anything unsafe or malformed."""
-    if len(text) > MAX_YAML_BYTES:
-        raise ScenarioError(where, "file", "too large", "keep long lists in JSON or CSV files")
     try:
-        _check_events(text, where)
+        _check_events(text)
         value = yaml.load(text, Loader=_Loader)
     except _Refused as refused:
-        problem, mend, place = refused.args
-        raise ScenarioError(where, place, problem, mend) from None
+        raise ScenarioError(where, *refused.args) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}" if mark else "file"
-        problem = getattr(error, "problem", None) or "malformed YAML"
-        raise ScenarioError(where, place, str(problem), "correct the YAML") from None
-    except (RecursionError, ValueError, OverflowError, TypeError) as error:
-        raise ScenarioError(where, "file", f"malformed YAML ({error})", "correct the YAML") from None
-    _refuse_not_finite(value, where, "")
+        parts = (getattr(error, name, None) for name in ("context", "problem", "reason"))
+        problem = " ".join(str(part) for part in parts if part) or "malformed YAML"
+        raise ScenarioError(where, place, problem, "correct the YAML") from None
+    _check_values(value, where)
     return value
 
 
-def _check_events(text: str, where: str) -> None:
-    """Refuse aliases and excessive depth or length before anything is built."""
+def _check_events(text: str) -> None:
+    """Refuse tags, anchors, aliases and excessive depth or length before anything is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Base)):
+        place = f"line {event.start_mark.line + 1}" if event.start_mark else "file"
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            place = f"line {event.start_mark.line + 1}" if event.start_mark else "file"
-            raise ScenarioError(where, place, "anchors and aliases are not read", "write the value out")
-        if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            raise _Refused(place, "anchors and aliases are not read", "write the value out")
+        if tag := getattr(event, "tag", None):
+            raise _Refused(place, f"the tag {shown(tag)} is not read", "leave the tag out")
+        if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+        elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            place = f"line {event.start_mark.line + 1}" if event.start_mark else "file"
-            raise ScenarioError(where, place, f"nested more than {MAX_DEPTH} deep", "flatten it")
+            raise _Refused(place, f"nested more than {MAX_DEPTH} deep", "flatten it")
         if count > MAX_VALUES:
-            raise ScenarioError(where, "file", "too many values", "keep long lists in JSON or CSV files")
+            raise _Refused("file", "too many values", "keep long lists in JSON or CSV files")
 
 
-def _refuse_not_finite(value: Any, where: str, path: str) -> None:
+def _check_values(value: Any, where: str, path: str = "", depth: int = 0) -> None:
+    """Refuse NaN, infinities and excessive depth."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ScenarioError(where, path or "file", f"{value} is no finite number", "write a finite number")
+    if depth >= MAX_DEPTH and isinstance(value, dict | list):
+        raise ScenarioError(where, path, f"nested more than {MAX_DEPTH} deep", "flatten it")
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_not_finite(item, where, f"{path}.{key}" if path else str(key))
+            _check_values(item, where, f"{path}.{key}" if path else str(key), depth + 1)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_not_finite(item, where, f"{path}[{index}]")
+            _check_values(item, where, f"{path}[{index}]", depth + 1)
 
 
 def parse_json(text: str, where: str) -> Any:
     """The content of a JSON text; ScenarioError for NaN, duplicate keys or malformed JSON."""
-
-    def constant(name: str) -> Any:
-        raise ScenarioError(where, "file", f"{name} is no finite number", "write a finite number")
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(items)
@@ -128,7 +153,7 @@ def parse_json(text: str, where: str) -> Any:
         return made
 
     try:
-        value = json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
+        value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         raise ScenarioError(where, f"line {error.lineno}", error.msg, "correct the JSON") from None
     except ScenarioError:
@@ -136,53 +161,59 @@ def parse_json(text: str, where: str) -> Any:
     except (RecursionError, ValueError) as error:
         problem = "nested too deep" if isinstance(error, RecursionError) else str(error)
         raise ScenarioError(where, "file", problem, "correct the JSON") from None
+    _check_values(value, where)
     return value
 
 
-_YES, _NO = ("1", "true", "yes"), ("0", "false", "no")
+_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 def parse_csv(
-    text: str, where: str, numbers: tuple[str, ...], whole: tuple[str, ...], switches: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    """The rows of a CSV text with a header; empty cells are left out."""
-    rows: list[dict[str, Any]] = []
+    text: str, where: str, columns: Collection[str], whole: Collection[str], numbers: Collection[str],
+    switches: Collection[str],
+) -> list[tuple[int, dict[str, Any]]]:  # fmt: skip
+    """Rows with their line numbers. The header names some of `columns`; empty cells are left out."""
+    rows: list[tuple[int, dict[str, Any]]] = []
+    reader = csv.DictReader(io.StringIO(text), strict=True)
     try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
         header = reader.fieldnames or []
+        for column in header:
+            if column not in columns:
+                raise ScenarioError(where, f"line 1, {column}", "unknown column", closest(column, columns))
         if len(set(header)) != len(header):
             raise ScenarioError(where, "line 1", "a column stands twice", "keep one")
         for cells in reader:
+            line = reader.line_num
             if None in cells or None in cells.values():
                 problem = "more or fewer cells than the header"
-                raise ScenarioError(where, f"line {reader.line_num}", problem, "quote cells with commas")
-            rows.append(
-                {k: _cell(k, v, f"line {reader.line_num}", where, numbers, whole, switches)
-                 for k, v in cells.items() if v != ""}
-            )  # fmt: skip
+                raise ScenarioError(where, f"line {line}", problem, "quote cells with commas")
+            row: dict[str, Any] = {}
+            for column, cell in cells.items():
+                field = f"line {line}, {column}"
+                if cell == "":
+                    continue
+                if column in switches:
+                    row[column] = _switch(cell, where, field)
+                elif column in whole or column in numbers:
+                    row[column] = _number(int if column in whole else float, cell, where, field)
+                else:
+                    row[column] = cell
+            rows.append((line, row))
     except csv.Error as error:
-        raise ScenarioError(where, "file", str(error), "correct the CSV") from None
+        raise ScenarioError(where, f"near line {reader.line_num}", str(error), "correct the CSV") from None
     return rows
 
 
-def _cell(
-    name: str,
-    text: str,
-    place: str,
-    where: str,
-    numbers: tuple[str, ...],
-    whole: tuple[str, ...],
-    switches: tuple[str, ...],
-) -> Any:
+def _switch(cell: str, where: str, field: str) -> bool:
+    value = _SWITCH.get(cell.strip().lower())
+    if value is None:
+        raise ScenarioError(where, field, f"{shown(cell)} is no switch", "write 0 or 1")
+    return value
+
+
+def _number(kind: type[int] | type[float], cell: str, where: str, field: str) -> float:
     try:
-        if name in whole:
-            return int(text)
-        if name in numbers:
-            return float(text)
+        return kind(cell)
     except ValueError:
-        raise ScenarioError(where, f"{place}, {name}", f"{shown(text)} is no number", "write one") from None
-    if name in switches:
-        if text.lower() in _YES + _NO:
-            return text.lower() in _YES
-        raise ScenarioError(where, f"{place}, {name}", f"{shown(text)} is no switch", "write 0 or 1")
-    return text
+        mend = "write a whole number" if kind is int else "write a number"
+        raise ScenarioError(where, field, f"{shown(cell)} is no number", mend) from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from patchpact.scenarios.draws import uniform
-from patchpact.scenarios.errors import ScenarioError, closest, shown
+from patchpact.scenarios.errors import ScenarioError, shown
 from patchpact.scenarios.notes import Notes
 from patchpact.scenarios.scenario import Finding, Service, TechnicalImpact
-from patchpact.scenarios.schema import FindingRow
-from patchpact.scenarios.topology import give_uids, name_of
+from patchpact.scenarios.schema import ComponentRow, FindingRow
+from patchpact.scenarios.topology import give_uids
 
-CVSS_OF_SEVERITY = {"critical": 9.8, "high": 7.5, "medium": 5.5, "moderate": 5.5, "low": 3.3}
+CVSS_OF_SEVERITY = {"critical": 9.8, "high": 7.5, "medium": 5.4, "moderate": 5.4, "low": 3.4}
 """Median CVSS v3 score by severity label, counted over the bundled CVEs that carry both."""
 CVSS_UNKNOWN = 6.5
 EPSS_UNKNOWN = 0.00697
@@ -32,6 +32,11 @@ a transitive component's faulty part is less often reached; no reachability was 
 CONFIDENCE_UNKNOWN = 0.9
 
 
+def label_of(row: FindingRow | ComponentRow) -> str:
+    """What an error calls the row: `CVE of component`, or the component."""
+    return f"{row.cve} of {row.component}" if isinstance(row, FindingRow) else row.component
+
+
 def select_rows(
     rows: Iterable[FindingRow], services: Sequence[Service], unconfirmed: str, where: str, notes: Notes
 ) -> list[FindingRow]:
@@ -39,25 +44,17 @@ def select_rows(
     by_name = {service.name: service for service in services}
     kept: list[FindingRow] = []
     seen: set[tuple[str, str, str]] = set()
-    for index, row in enumerate(rows):
-        field = f"findings[{index}]"
-        if row.service is None:
-            raise ScenarioError(where, f"{field}.service", "missing", "name the service that has it")
-        name = name_of(row.service)
-        if name not in by_name:
-            raise ScenarioError(
-                where, f"{field}.service", f"no service {shown(name)}", closest(name, by_name)
-            )
-        if by_name[name].kind == "external":
+    for row in rows:
+        if by_name[row.service].kind == "external":
             notes.add("findings left out", "their service is external, nobody here patches it")
             continue
         if row.unconfirmed and unconfirmed == "drop":
             notes.add("findings left out", "unconfirmed, the advisory has an open lower bound")
             continue
-        key = (name, row.component, row.cve)
+        key = (row.service, row.component, row.cve)
         if key in seen:
-            problem = f"{row.cve} stands twice on {name}/{row.component}"
-            raise ScenarioError(where, field, problem, "keep one")
+            problem = f"stands twice on {shown(row.service)}"
+            raise ScenarioError(where, f"findings.{label_of(row)}", problem, "keep one")
         seen.add(key)
         kept.append(row)
     return kept
@@ -81,22 +78,21 @@ def build_findings(
     for uid, row in zip(uids, rows, strict=True):
         cve_uid = first_of[row.cve]
         automatable, impact = _ssvc(row, cve_uid, seed, notes)
-        name = name_of(row.service)
         made.append(
             Finding(
                 uid=uid,
                 cve=row.cve,
                 cve_uid=cve_uid,
-                service=name,
+                service=row.service,
                 component=row.component,
                 cvss=_cvss(row, notes),
                 epss=_epss(row, notes),
                 kev=row.kev,
-                exposed=exposed[name] if row.exposed is None else row.exposed,
+                exposed=exposed[row.service] if row.exposed is None else row.exposed,
                 automatable=automatable,
                 technical_impact=impact,
                 fixed_version=row.fixed_version or "",
-                confidence=_confidence(row, (name, row.component) in indirect, notes),
+                confidence=_confidence(row, (row.service, row.component) in indirect, notes),
                 known_window=row.known_window,
             )
         )
@@ -150,10 +146,10 @@ def _confidence(row: FindingRow, indirect: bool, notes: Notes) -> float:
 
 
 def by_service_and_component(
-    rows: Sequence[FindingRow], findings: Sequence[Finding]
+    pairs: Iterable[tuple[FindingRow, Finding]],
 ) -> Mapping[tuple[str, str], list[tuple[FindingRow, Finding]]]:
     """Rows with their findings, grouped by (service, component), groups by their smallest uid."""
     groups: dict[tuple[str, str], list[tuple[FindingRow, Finding]]] = {}
-    for row, finding in sorted(zip(rows, findings, strict=True), key=lambda pair: pair[1].uid):
+    for row, finding in sorted(pairs, key=lambda pair: pair[1].uid):
         groups.setdefault((finding.service, finding.component), []).append((row, finding))
     return groups

@@ -2,8 +2,9 @@
 
 Shape: entry points 13% and stores 29% of the services; edges per service
 min(3.7, 1.3 + 0.71 (log10 n - 1)); 1.2 + 1.1 log10 n tiers; a callee is chosen by its popularity
-with probability .72; 1% of the edges lead back up; 5% are asynchronous; request rates of the entry
-points follow Zipf's law with exponent 1.2.
+with probability .72; 1% of the edges lead back, to a service of the same tier or of one above (never
+to an entry point); 5% are asynchronous; request rates of the entry points follow Zipf's law with
+exponent 1.2.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from itertools import pairwise
 import numpy as np
 
 from patchpact.scenarios.assemble import Description, assemble
-from patchpact.scenarios.parameters import Value
+from patchpact.scenarios.parameters import Value, check_parameters
 from patchpact.scenarios.scenario import EdgeKind, Scenario, ServiceKind
-from patchpact.scenarios.schema import AgentRow, EntrypointRow, Link, Node
+from patchpact.scenarios.schema import AgentRow, EntrypointRow, GenerateSection, Link, Node, check
 from patchpact.scenarios.topology import MAX_FLOWS, REQUESTS_PER_KEUR, TOTAL_REVENUE_KEUR_PER_HOUR
 
 ENTRY_SHARE, STORE_SHARE = 0.13, 0.29
@@ -64,14 +65,14 @@ class _Topology:
         wanted = round(edges_per_service(services) * services)
         for callee in range(len(self.entries), services):
             self._add(self._caller_above(int(self.tier_of[callee])), callee)
-        callers = services - len(self.stores)
-        if len(self.tiers) < 2:
+        left = wanted - len(self.pairs)
+        if len(self.tiers) < 2 or left <= 0:
             return
-        limit = callers * (services - 1)
+        back = BACK_SHARE * wanted / left
         for _ in range(4 * wanted):
-            if len(self.pairs) >= min(wanted, limit):
+            if len(self.pairs) >= wanted:
                 break
-            self._draw_call(callers)
+            self._draw_call(services - len(self.stores), back)
 
     def _caller_above(self, tier: int) -> int:
         """A service of the tier above, or now and then of any tier above."""
@@ -79,12 +80,13 @@ class _Topology:
         chosen = self.tiers[above]
         return chosen[int(self.rng.integers(len(chosen)))]
 
-    def _draw_call(self, callers: int) -> None:
+    def _draw_call(self, callers: int, back: float) -> None:
         caller = int(self.rng.integers(callers))
         tier, last = int(self.tier_of[caller]), len(self.tiers) - 1
-        if self.rng.random() < BACK_SHARE and tier > 1:
-            below = self.tiers[int(self.rng.integers(1, tier))]
-            self._add(caller, below[int(self.rng.integers(len(below)))])
+        entries = len(self.entries)
+        if self.rng.random() < back and callers > entries:
+            caller = int(self.rng.integers(entries, callers))
+            self._add(caller, int(self.rng.integers(entries, self.tiers[self.tier_of[caller]].stop)))
             return
         if tier >= last:
             return
@@ -119,8 +121,10 @@ def generate(
 
     `services` from 1 on, `tenants` business agents, `vendors` vendor agents. At most 16 entry points
     earn revenue, whatever the size; together 10 k€ an hour up to 20 services, growing with the square
-    root of the size beyond.
+    root of the size beyond. ScenarioError for arguments or parameters out of range.
     """
+    sizes = {"services": services, "seed": seed, "tenants": tenants, "vendors": vendors}
+    check(GenerateSection, sizes, "generate")
     name = id or f"generated-{services}-{seed}"
     rng = np.random.default_rng(np.random.SeedSequence((seed, services)))
     shape = _Topology(services, rng)
@@ -129,12 +133,10 @@ def generate(
     if agents is None:
         rows = [AgentRow(name="it_0", label="IT operations", vote_weight=2, budget_keur=30.0)]
         rows += [
-            AgentRow(name=f"business_{k}", label=f"tenant-{k}", vote_weight=2, budget_keur=30.0)
-            for k in range(tenants)
+            AgentRow(name=f"business_{k}", label=f"tenant-{k}", vote_weight=2, budget_keur=30.0) for k in range(tenants)
         ]
         rows += [
-            AgentRow(name=f"vendor_{k}", label=f"vendor {k}", vote_weight=1, budget_keur=15.0)
-            for k in range(vendors)
+            AgentRow(name=f"vendor_{k}", label=f"vendor {k}", vote_weight=1, budget_keur=15.0) for k in range(vendors)
         ]
         agents = rows
     return assemble(
@@ -148,7 +150,7 @@ def generate(
             entrypoints=_flows(shape, nodes, services),
             agents=agents,
             seed=seed,
-            parameters=parameters or {},
+            parameters=check_parameters(parameters or {}, name),
             sources=("drawn; shape of public microservice traces, see scenarios/generator.py",),
         )
     )
@@ -201,9 +203,7 @@ def _links(shape: _Topology, nodes: Sequence[Node], rng: np.random.Generator) ->
             kind = "cache" if cache[callee] else "db"
         if late:
             kind = "async"
-        links.append(
-            Link.model_construct(uid=uid, source=nodes[caller].id, target=nodes[callee].id, kind=kind)
-        )
+        links.append(Link.model_construct(uid=uid, source=nodes[caller].id, target=nodes[callee].id, kind=kind))
     return links
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from importlib import resources
 from types import MappingProxyType
 
+import numpy as np
+
 from patchpact.scenarios.errors import ScenarioError, closest, shown
 
 Value = float | int | str | bool
@@ -27,8 +29,8 @@ SWITCHED_NETWORKS: tuple[str, ...] = ("value", "responsibility", "governance")
 class Parameter:
     """One row of the table. `choices` is empty for numbers and switches, and for the names of rules.
 
-    Rules and roles are registered in higher rooms: a rule's name is only checked for its form here, and against
-    the registry when a world is made of the scenario.
+    Rules and roles are registered in higher rooms: a rule's name is only checked for its form here, and
+    against the registry when a world is made of the scenario.
     """
 
     name: str
@@ -46,15 +48,14 @@ class Parameter:
     def check(self, value: object, where: str, field: str | None = None) -> Value:
         """The value in this parameter's type; ScenarioError when it does not fit."""
         at = field or self.name
+        value = value.item() if isinstance(value, np.generic) else value
         if self.type == "bool":
             if not isinstance(value, bool):
                 raise ScenarioError(where, at, f"{shown(value)} is no switch", "write true or false")
             return value
         if self.type == "rule":
             if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", value):
-                raise ScenarioError(
-                    where, at, f"{shown(value)} is no name of a rule", "write it in lower case"
-                )
+                raise ScenarioError(where, at, f"{shown(value)} is no name of a rule", "write it in lower case")
             return value
         if self.type == "str":
             if not isinstance(value, str) or value not in self.choices:

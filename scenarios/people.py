@@ -67,16 +67,17 @@ def default_agents(services: Sequence[Service], vendors: int, notes: Notes) -> l
         agents.append(AgentSpec(len(agents), name, "business", label, 2, DEFAULT_BUDGETS["business"]))
     for index in range(vendors):
         label = ("platform", "libraries")[index] if vendors == 2 else f"vendor {index}"
-        agents.append(
-            AgentSpec(len(agents), f"vendor_{index}", "vendor", label, 1, DEFAULT_BUDGETS["vendor"])
-        )
+        agents.append(AgentSpec(len(agents), f"vendor_{index}", "vendor", label, 1, DEFAULT_BUDGETS["vendor"]))
     how = "one it (weight 2), a business per owner or tenant (2), vendors (1); 30, 30, 15 k€ a window"
     notes.add("agents", how, len(agents))
     return agents
 
 
 def _business_labels(services: Sequence[Service]) -> list[str]:
-    """Distinct owners, else distinct tenants, by the uid of their first service."""
+    """Distinct owners, else distinct tenants, by the uid of their first service.
+
+    Owners that are agents' names already (of a graph made by `Scenario.graph`) keep their order.
+    """
     for attribute in ("owner", "tenant"):
         first: dict[str, int] = {}
         for service in services:
@@ -84,6 +85,8 @@ def _business_labels(services: Sequence[Service]) -> list[str]:
             if label and service.uid < first.get(label, 1 << 62):
                 first[label] = service.uid
         if first:
+            if all(re.fullmatch(r"business_[0-9]", label) for label in first):
+                return sorted(first)[:MAX_DEFAULT_BUSINESSES]
             return sorted(first, key=lambda label: first[label])[:MAX_DEFAULT_BUSINESSES]
     return []
 
@@ -93,18 +96,18 @@ def own_services(
 ) -> list[Service]:
     """Services with owner and tenant filled in. An owner may be named by agent name or by label."""
     businesses = sorted((a for a in agents if a.role == "business"), key=lambda agent: agent.uid)
-    by_label = {agent.label: agent.name for agent in businesses}
-    by_label |= {agent.name: agent.name for agent in businesses}
+    by_label = _by_label(businesses)
     tenants: dict[str, str] = {}
+    owners: dict[str, str] = {}
     made = []
     for service in sorted(services, key=lambda service: service.uid):
         owner = by_label.get(service.owner)
         if service.owner and owner is None:
             if stated:
                 problem = f"nobody plays the owner {shown(service.owner)}"
-                mend = f"{closest(service.owner, by_label)} or add the agent".replace("? or", "?, or")
+                mend = f"{closest(service.owner, by_label)}, or add the agent"
                 raise ScenarioError(where, f"services.{service.name}.owner", problem, mend)
-            owner = businesses[service.uid % len(businesses)].name
+            owner = owners.setdefault(service.owner, businesses[len(owners) % len(businesses)].name)
             how = f"more than {MAX_DEFAULT_BUSINESSES} owners: the others share their agents"
             notes.add("owners of services", how)
         if owner is None and service.tenant:
@@ -121,11 +124,15 @@ def own_services(
 
 def check_business(name: str, agents: Sequence[AgentSpec], where: str, field: str) -> str:
     """The agent behind an owner's name or label; ScenarioError when no business agent has it."""
-    known = {agent.name: agent.name for agent in agents if agent.role == "business"}
-    known |= {agent.label: agent.name for agent in agents if agent.role == "business"}
+    known = _by_label([agent for agent in agents if agent.role == "business"])
     if name not in known:
         raise ScenarioError(where, field, f"nobody plays the owner {shown(name)}", closest(name, known))
     return known[name]
+
+
+def _by_label(agents: Sequence[AgentSpec]) -> dict[str, str]:
+    """Agents' names by name and by label; a label goes before the name of another agent."""
+    return {agent.name: agent.name for agent in agents} | {agent.label: agent.name for agent in agents}
 
 
 class Vendors:
@@ -139,11 +146,9 @@ class Vendors:
         notes: Notes,
     ) -> None:
         self._agents = sorted((a for a in agents if a.role == "vendor"), key=lambda agent: agent.uid)
-        self._names = {agent.name: agent.name for agent in self._agents}
-        self._names |= {agent.label: agent.name for agent in self._agents}
+        self._names = _by_label(self._agents)
         self._stated = {
-            key: None if name is None else self.check(name, where, f"vendors.{key}")
-            for key, name in stated.items()
+            key: None if name is None else self.check(name, where, f"vendors.{key}") for key, name in stated.items()
         }
         self._notes = notes
 
@@ -159,9 +164,7 @@ class Vendors:
         for key in (component, ecosystem):
             if key in self._stated:
                 return self._stated[key]
-        self._notes.add(
-            "vendor of patches", "support subscription: platform the first vendor, libraries the others"
-        )
+        self._notes.add("vendor of patches", "support subscription: platform the first vendor, libraries the others")
         if len(self._agents) == 1 or is_platform(ecosystem, component):
             return self._agents[0].name
         libraries = self._agents[1:]

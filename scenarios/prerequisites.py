@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from patchpact.scenarios.draws import uniform
 from patchpact.scenarios.notes import Notes
+from patchpact.scenarios.patches import NEXT_RELEASE
 from patchpact.scenarios.people import is_platform
 from patchpact.scenarios.scenario import Edge, Patch, Service
 
@@ -68,19 +69,15 @@ def add_prerequisites(
 
 def _next_releases(own: Sequence[Patch]) -> list[tuple[int, int]]:
     """The next release of a component comes after the one that is out."""
-    pairs = []
-    for late in own:
-        for patch in own:
-            same = patch.component == late.component and patch.uid != late.uid
-            if same and late.name.endswith("(next release)"):
-                pairs.append((late.uid, patch.uid))
-    return pairs
+    out_now = {patch.component: patch.uid for patch in own if not patch.name.endswith(NEXT_RELEASE)}
+    late = (patch for patch in own if patch.name.endswith(NEXT_RELEASE))
+    return [(patch.uid, out_now[patch.component]) for patch in late if patch.component in out_now]
 
 
 def _inside(own: Sequence[Patch], seed: int) -> list[tuple[int, int]]:
     """Rules 1 to 3, within one service."""
     pairs: list[tuple[int, int]] = []
-    out_now = [patch for patch in own if not patch.name.endswith("(next release)")]
+    out_now = [patch for patch in own if not patch.name.endswith(NEXT_RELEASE)]
     libraries = [patch for patch in out_now if not is_platform(patch.ecosystem, patch.component)]
     for platform in out_now:
         if not is_platform(platform.ecosystem, platform.component) or not libraries:
@@ -93,8 +90,9 @@ def _inside(own: Sequence[Patch], seed: int) -> list[tuple[int, int]]:
                 pairs.append((library.uid, platform.uid))
     for framework, plugins in FRAMEWORKS:
         bases = [patch for patch in libraries if patch.component.startswith(framework)]
-        for plugin in libraries:
-            if plugin in bases or not plugin.component.startswith(plugins) or not bases:
+        names = {patch.component for patch in bases}
+        for plugin in libraries if bases else ():
+            if plugin.component in names or not plugin.component.startswith(plugins):
                 continue
             if uniform(seed, "framework first", plugin.uid) < FRAMEWORK_FIRST:
                 pairs.append((plugin.uid, bases[0].uid))

@@ -159,7 +159,7 @@ class Scenario:
     findings: tuple[Finding, ...]
     patches: tuple[Patch, ...]
     agents: tuple[AgentSpec, ...]
-    parameters: Mapping[str, float | int | str | bool] = field(default_factory=default_parameters)
+    parameters: Mapping[str, float | int | str | bool] = field(default_factory=default_parameters, hash=False)
     """Flat: every name of the parameter table (`parameters.csv`)."""
     assumptions: tuple[str, ...] = ()
     """One line for each thing that was defaulted or drawn."""
@@ -169,6 +169,8 @@ class Scenario:
         for name in ("services", "edges", "entrypoints", "findings", "patches", "agents"):
             rows = getattr(self, name)
             object.__setattr__(self, name, tuple(sorted(rows, key=lambda row: row.uid)))
+        for name in ("assumptions", "sources"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -179,17 +181,25 @@ class Scenario:
         return (Scenario, tuple(values))
 
     def graph(self) -> nx.DiGraph:
-        """The service graph with every attribute, nodes and edges in uid order."""
+        """The service graph, nodes and edges in uid order; entry points carry their flows.
+
+        `load_scenario` takes it back: services, calls and flows as they were; findings, patches and
+        agents are drawn anew, since a graph does not hold them.
+        """
         graph: nx.DiGraph = nx.DiGraph(id=self.id)
         for service in self.services:
             attributes = {n: getattr(service, n) for n in Service.__slots__ if n != "name"}
             graph.add_node(service.name, **attributes)
+        for entry in self.entrypoints:
+            node = graph.nodes[entry.service]
+            for name in ("requests_per_hour", "revenue_keur_per_hour"):
+                node[name] = node.get(name, 0.0) + getattr(entry, name)
         for edge in self.edges:
             attributes = {n: getattr(edge, n) for n in Edge.__slots__ if n not in ("source", "target")}
             graph.add_edge(edge.source, edge.target, **attributes)
         return graph
 
-    def with_parameters(self, **overrides: float | int | str | bool) -> Scenario:
+    def with_parameters(self, /, **overrides: float | int | str | bool) -> Scenario:
         """A copy with some parameters replaced.
 
         A change of `loss_*_keur` also reaches the services that had the old default as their loss.

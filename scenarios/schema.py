@@ -7,19 +7,62 @@ the loader reads that file and checks it with the same model, so that errors nam
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Identifier = Name | int
-Text = Annotated[str, Field(max_length=20_000)]
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _no_control(text: str) -> str:
+    if _CONTROL.search(text):
+        raise PydanticCustomError("control", "has a control character", {"mend": "leave it out"})
+    return text
+
+
+def _one_line(text: str) -> str:
+    if _ONE_LINE.search(text):
+        raise PydanticCustomError("control", "has a line break or control character", {"mend": "leave it out"})
+    return text
+
+
+def _identifier(value: object) -> object:
+    """A node's name: numbers and tuples (lists in JSON) become the text that Python gives them."""
+    if isinstance(value, list | tuple):
+        return str(tuple(_plain_tuple(value)))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _plain_tuple(value: list[Any] | tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_plain_tuple(item) if isinstance(item, list | tuple) else item for item in value)
+
+
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_no_control)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
+Identifier = Annotated[Name, BeforeValidator(_identifier)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, le=1e9)]
 Uid = Annotated[int, Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Window = Annotated[int, Field(ge=0, le=520)]
 ServiceKindName = Literal["service", "frontend", "gateway", "store", "queue", "external"]
 EdgeKindName = Literal["http", "grpc", "db", "cache", "queue", "async"]
 SensitivityName = Literal["none", "low", "personal", "payment"]
@@ -37,7 +80,8 @@ class Model(BaseModel):
             known = list(cls.model_fields)
             for key in value:
                 if key not in known:
-                    context = {"key": str(key), "mend": closest(key, known)}
+                    text = key if isinstance(key, str) else shown(key)
+                    context = {"key": text, "mend": closest(text, known)}
                     raise PydanticCustomError("unknown_field", "unknown field", context)
         return value
 
@@ -46,25 +90,25 @@ M = TypeVar("M", bound=Model)
 
 
 class FindingRow(Model):
-    """A finding on a service's component; the service is named by the row or by the node it sits on."""
+    """A finding on a service's component; a row on a node need not name the service."""
 
     uid: Uid | None = None
-    service: Identifier | None = None
+    service: Identifier = ""
     component: Name
     cve: Name
     ecosystem: Name | None = None
-    version: Annotated[str, Field(max_length=200)] = ""
+    version: Line = ""
     cvss: Annotated[float, Field(ge=0, le=10)] | None = None
-    severity: Annotated[str, Field(max_length=20)] | None = None
+    severity: Line | None = None
     epss: Probability | None = None
     kev: bool = False
     exposed: bool | None = None
     automatable: bool | None = None
     technical_impact: Literal["partial", "total"] | None = None
-    fixed_version: Annotated[str, Field(max_length=200)] | None = None
+    fixed_version: Line | None = None
     confidence: Probability | None = None
-    known_window: Annotated[int, Field(ge=0, le=520)] | None = None
-    match: Annotated[str, Field(max_length=40)] | None = None
+    known_window: Window | None = None
+    match: Line | None = None
     unconfirmed: bool = False
     source: Text | None = None
 
@@ -72,10 +116,10 @@ class FindingRow(Model):
 class ComponentRow(Model):
     """What a service ships, with the manifest or lock file line that says so."""
 
-    service: Identifier | None = None
+    service: Identifier = ""
     component: Name
-    ecosystem: Name = "generic"
-    version: Annotated[str, Field(max_length=200)] = ""
+    ecosystem: Name | None = None
+    version: Line = ""
     direct: bool = True
     vendor: Name | None = None
     evidence: Text = ""
@@ -88,16 +132,16 @@ class PatchRow(Model):
     service: Identifier
     component: Name
     name: Name | None = None
-    ecosystem: Name = "generic"
-    version: Annotated[str, Field(max_length=200)] = ""
-    fixed_version: Annotated[str, Field(max_length=200)] = ""
+    ecosystem: Name = "library"
+    version: Line = ""
+    fixed_version: Line = ""
     vendor: Name | None = None
     effort_hours: Annotated[float, Field(gt=0, le=10_000)]
     downtime_minutes: Annotated[float, Field(ge=0, le=100_000)]
     regression_probability: Probability
     requires: list[Name] = []
     fee_keur: Amount = 0.0
-    release_window: Annotated[int, Field(ge=0, le=520)] = 0
+    release_window: Window = 0
     evidence: Text = ""
 
 
@@ -114,7 +158,7 @@ class NodeAttributes(Model):
     deploy_minutes: Annotated[float, Field(gt=0, le=10_000)] | None = None
     loss_keur: Amount | None = None
     evidence: Text | None = None
-    language: Annotated[str, Field(max_length=80)] | None = None
+    language: Line | None = None
     image_or_build: Text | None = None
     requests_per_hour: Amount | None = None
     revenue_keur_per_hour: Amount | None = None
@@ -193,7 +237,7 @@ class GenerateSection(Model):
     """A drawn graph in place of a given one."""
 
     services: Annotated[int, Field(ge=1, le=100_000)] = 20
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     tenants: Annotated[int, Field(ge=1, le=64)] = 1
     vendors: Annotated[int, Field(ge=1, le=64)] = 2
 
@@ -202,20 +246,22 @@ class ScenarioFile(Model):
     """A scenario: one YAML file. Parameter sections are checked against `parameters.csv`."""
 
     id: Name
-    title: Annotated[str, Field(max_length=500)]
+    title: Line
     description: Text = ""
     sources: list[Text] = []
-    graph: str | dict[str, Any] | None = None
+    graph: Any = None
+    """A mapping (`GraphFile`) or the name of a JSON file beside this one."""
     generate: dict[str, Any] | None = None
-    findings: str | list[Any] | None = None
-    components: str | list[Any] | None = None
+    findings: Any = None
+    """A list of rows (`FindingRow`) or the name of a CSV or JSON file beside this one; so are components."""
+    components: Any = None
     patches: list[PatchRow] | None = None
-    services: dict[Name, NodeAttributes] = {}
+    services: dict[Identifier, NodeAttributes] = {}
     entrypoints: list[EntrypointRow] | None = None
     agents: list[AgentRow] | None = None
     vendors: dict[Name, Name | None] = {}
     unconfirmed: Literal["keep", "drop"] = "drop"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Seed = 0
     world: dict[str, Any] = {}
     exploitation: dict[str, Any] = {}
     value: dict[str, Any] = {}
@@ -224,8 +270,6 @@ class ScenarioFile(Model):
 
 
 _MENDS = {
-    "missing": "add it",
-    "finite_number": "write a finite number",
     "string_type": "write a text (in quotes)",
     "bool_type": "write true or false",
     "int_type": "write a whole number",
@@ -233,7 +277,12 @@ _MENDS = {
     "list_type": "write a list",
     "dict_type": "write a mapping",
     "model_type": "write a mapping of field names to values",
+    "finite_number": "write a finite number",
+    "string_unicode": "write valid Unicode",
+    "string_too_short": "write a text",
+    "string_too_long": "shorten it",
 }
+_BOUNDS = (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than"))
 
 
 def field_path(location: tuple[int | str, ...]) -> str:
@@ -249,28 +298,44 @@ def check(model: type[M], data: object, where: str, prefix: str = "") -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise _one_line(error, where, prefix) from None
+        raise _first_error(error, where, prefix) from None
 
 
-def _one_line(error: ValidationError, where: str, prefix: str) -> ScenarioError:
+def check_value(kind: Any, value: object, where: str, field: str) -> Any:
+    """A single value as one of the types above; else a one-line ScenarioError."""
+    try:
+        return _adapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise _first_error(error, where, field) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _first_error(error: ValidationError, where: str, prefix: str) -> ScenarioError:
     first = error.errors(include_url=False)[0]
-    field = field_path(tuple(p for p in first["loc"] if p not in ("str", "int", "constrained-str")))
-    if prefix:
-        field = f"{prefix}{field if field.startswith('[') or not field else '.' + field}"
-    context = first.get("ctx", {})
-    if first["type"] == "unknown_field":
-        field = f"{field}.{context['key']}" if field else str(context["key"])
-        return ScenarioError(where, field, "unknown field", str(context["mend"]))
-    field = field or "file"
-    got = first.get("input")
-    if first["type"] == "missing":
+    kind, got, context = first["type"], first.get("input"), first.get("ctx", {})
+    location = first["loc"]
+    if location[-1:] == ("[key]",):
+        location = location[:-1]
+    if kind == "unknown_field":
+        location = (*location, str(context["key"]))
+    field = field_path(location)
+    if prefix and field:
+        field = f"{prefix}{field}" if field.startswith("[") else f"{prefix}.{field}"
+    field = field or prefix or "file"
+    if kind == "missing":
         return ScenarioError(where, field, "missing", "add it")
-    if first["type"] == "literal_error":
-        choices = [c.strip(" '") for c in str(context["expected"]).replace(" or ", ", ").split(",")]
+    if kind == "unknown_field":
+        return ScenarioError(where, field, "unknown field", str(context["mend"]))
+    if kind == "literal_error":
+        choices = [choice.strip(" '") for choice in str(context["expected"]).replace(" or ", ", ").split(",")]
         return ScenarioError(where, field, f"{shown(got)} is unknown", closest(got, choices))
-    problem = first["msg"].replace("Input should be", "should be").replace("Input", "input")
-    mend = _MENDS.get(first["type"], "correct the value")
-    for bound, sign in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
+    problem = re.sub(r"^(Input|String) | or instance of \w+", "", first["msg"])
+    mend = str(context.get("mend", _MENDS.get(kind, "correct the value")))
+    for bound, words in _BOUNDS:
         if bound in context:
-            mend = f"write a number of {sign} {context[bound]:g}"
+            mend = f"write a number of {words} {context[bound]:g}"
     return ScenarioError(where, field, f"{shown(got)} {problem}", mend)

@@ -49,11 +49,6 @@ def give_uids(wanted: Sequence[int | None], where: str, what: str) -> list[int]:
     return result
 
 
-def name_of(identifier: object) -> str:
-    """A node's name: its identifier as text."""
-    return identifier if isinstance(identifier, str) else str(identifier)
-
-
 def build_services(
     nodes: Sequence[Node], parameters: Mapping[str, Value], seed: int, where: str, notes: Notes
 ) -> tuple[list[Service], dict[str, Node]]:
@@ -62,10 +57,9 @@ def build_services(
         raise ScenarioError(where, "nodes", "the graph has no services", "add at least one node")
     by_name: dict[str, Node] = {}
     for index, node in enumerate(nodes):
-        name = name_of(node.id)
-        if name in by_name:
-            raise ScenarioError(where, f"nodes[{index}].id", f"{shown(name)} stands twice", "keep one")
-        by_name[name] = node
+        if node.id in by_name:
+            raise ScenarioError(where, f"nodes[{index}].id", f"{shown(node.id)} stands twice", "keep one")
+        by_name[node.id] = node
     uids = give_uids([node.uid for node in nodes], where, "nodes")
     made = []
     for uid, (name, node) in zip(uids, by_name.items(), strict=True):
@@ -75,9 +69,7 @@ def build_services(
     return made, by_name
 
 
-def _service(
-    uid: int, name: str, node: Node, parameters: Mapping[str, Value], seed: int, notes: Notes
-) -> Service:
+def _service(uid: int, name: str, node: Node, parameters: Mapping[str, Value], seed: int, notes: Notes) -> Service:
     kind = node.kind or "service"
     if node.kind is None:
         notes.add("kind of services", "service")
@@ -118,11 +110,11 @@ def build_edges(links: Sequence[Link], services: Sequence[Service], where: str, 
     seen: set[tuple[str, str]] = set()
     for index, link in enumerate(links):
         for end in ("source", "target"):
-            name = name_of(getattr(link, end))
+            name = getattr(link, end)
             if name not in by_name:
-                mend = f"{closest(name, by_name)} Or add the node".replace("? Or", "? or")
+                mend = f"{closest(name, by_name)}, or add the node"
                 raise ScenarioError(where, f"edges[{index}].{end}", f"no node {shown(name)}", mend)
-        pair = (name_of(link.source), name_of(link.target))
+        pair = (link.source, link.target)
         if pair[0] == pair[1]:
             problem = f"{shown(pair[0])} calls itself"
             raise ScenarioError(where, f"edges[{index}]", problem, "leave the edge out")
@@ -130,13 +122,13 @@ def build_edges(links: Sequence[Link], services: Sequence[Service], where: str, 
             problem = f"{shown(pair[0])} -> {shown(pair[1])} stands twice"
             raise ScenarioError(where, f"edges[{index}]", problem, "keep one edge per pair")
         seen.add(pair)
-    ordered = sorted(links, key=lambda k: (by_name[name_of(k.source)].uid, by_name[name_of(k.target)].uid))
+    ordered = sorted(links, key=lambda k: (by_name[k.source].uid, by_name[k.target].uid))
     uids = give_uids([link.uid for link in ordered], where, "edges")
     return [_edge(uid, link, by_name, notes) for uid, link in zip(uids, ordered, strict=True)]
 
 
 def _edge(uid: int, link: Link, by_name: Mapping[str, Service], notes: Notes) -> Edge:
-    target = by_name[name_of(link.target)]
+    target = by_name[link.target]
     kind = link.kind
     if kind is None:
         kind = {"store": "db", "queue": "queue"}.get(target.kind, "http")  # type: ignore[assignment]
@@ -159,8 +151,8 @@ def _edge(uid: int, link: Link, by_name: Mapping[str, Service], notes: Notes) ->
             notes.add("consumes of queue edges", "the client also consumes")
     return Edge(
         uid=uid,
-        source=name_of(link.source),
-        target=name_of(link.target),
+        source=link.source,
+        target=link.target,
         kind=kind,
         call_probability=call,
         lateral_probability=lateral,
@@ -189,8 +181,16 @@ def expose(services: Sequence[Service], edges: Iterable[Edge]) -> set[str]:
     return uncalled or {min(candidates, key=lambda service: service.uid).name}
 
 
-def stated_flows(nodes: Mapping[str, Node]) -> list[EntrypointRow]:
-    """Flows that nodes state themselves (`revenue_keur_per_hour`)."""
+def stated_flows(
+    nodes: Mapping[str, Node], stated: Sequence[EntrypointRow] | None, notes: Notes
+) -> Sequence[EntrypointRow]:
+    """The flows of the file, else those that nodes state themselves (`revenue_keur_per_hour`)."""
+    if stated is not None:
+        flows = [n for n in nodes.values() if n.revenue_keur_per_hour is not None]
+        notes.add("revenue_keur_per_hour of nodes", "ignored, entrypoints are stated", len(flows))
+        return stated
+    alone = [n for n in nodes.values() if n.requests_per_hour is not None and n.revenue_keur_per_hour is None]
+    notes.add("requests_per_hour of nodes", "ignored without revenue_keur_per_hour", len(alone))
     return [
         EntrypointRow(
             service=name,
@@ -208,10 +208,9 @@ def build_entrypoints(
     """The stated flows, else one for each exposed service (at most 16), sharing 10 k€ an hour."""
     by_name = {service.name: service for service in services}
     for index, row in enumerate(rows):
-        name = name_of(row.service)
-        if name not in by_name:
-            field = f"entrypoints[{index}].service"
-            raise ScenarioError(where, field, f"no service {shown(name)}", closest(name, by_name))
+        if row.service not in by_name:
+            field, mend = f"entrypoints[{index}].service", closest(row.service, by_name)
+            raise ScenarioError(where, field, f"no service {shown(row.service)}", mend)
     if not rows:
         exposed = sorted((s for s in services if s.exposed), key=lambda service: service.uid)
         weights = {s.name: log_normal(1.0, 0.5, seed, "revenue", s.uid) for s in exposed}
@@ -228,7 +227,7 @@ def build_entrypoints(
         how = f"exposed services, {TOTAL_REVENUE_KEUR_PER_HOUR:g} k€ an hour shared by draw"
         notes.add("entrypoints", how, len(rows))
     else:
-        rows = sorted(rows, key=lambda row: by_name[name_of(row.service)].uid)
+        rows = sorted(rows, key=lambda row: by_name[row.service].uid)
     uids = give_uids([row.uid for row in rows], where, "entrypoints")
     made = []
     for uid, row in zip(uids, rows, strict=True):
@@ -236,7 +235,7 @@ def build_entrypoints(
         if requests is None:
             requests = round(REQUESTS_PER_KEUR * row.revenue_keur_per_hour, 1)
             notes.add("requests_per_hour of entrypoints", f"{REQUESTS_PER_KEUR:g} per k€ of revenue")
-        service = by_name[name_of(row.service)]
+        service = by_name[row.service]
         made.append(
             Entrypoint(
                 uid=uid,
