@@ -17,7 +17,7 @@ def observation_layout(role: str) -> tuple[layout.Entry, ...]:
     """Every entry of the role's observation in order.
 
     Args:
-        role: ``it``, ``business`` or ``vendor``.
+        role: one of ``patchpact.agents.roles.ROLES``.
 
     Returns:
         Entries with ``name``, ``unit``, ``low``, ``high`` and ``description``; entry ``i`` says what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,6 @@ from patchpact.scenarios import Scenario, load_scenario
 
 Observation = dict[str, NDArray[Any]]
 TRUTHS_PER_ROW = 3
-_LEDGER_SIZE = 4096
 
 
 class PatchpactEnv(ParallelEnv[str, Observation, int]):
@@ -68,7 +68,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         self.scenario = scenario
         self.render_mode = render_mode
         self._seats = pack.seats(scenario)
-        self.engine = Engine([scenario], 1, autoreset=False, ledger_size=_LEDGER_SIZE)
+        self.engine = Engine([scenario], 1, autoreset=False, ledger_size=_most_entries(scenario))
         self.possible_agents = [agent.name for agent in self._seats]
         self.agents: list[str] = []
         self._number = {name: number for number, name in enumerate(self.possible_agents)}
@@ -80,17 +80,14 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         self.observation_spaces = {
             agent.name: gym.spaces.Dict(
                 {
-                    "observation": gym.spaces.Box(
-                        -layout.CLIP, layout.CLIP, (layout.OBSERVATION_SIZE,), np.float32
-                    ),
+                    "observation": gym.spaces.Box(-layout.CLIP, layout.CLIP, (layout.OBSERVATION_SIZE,), np.float32),
                     "action_mask": gym.spaces.Box(0, 1, (size,), np.int8),
                 }
             )
             for agent, size in zip(self._seats, self._sizes, strict=True)
         }
-        self.action_spaces = {
-            agent.name: gym.spaces.Discrete(size)
-            for agent, size in zip(self._seats, self._sizes, strict=True)
+        self.action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
+            agent.name: gym.spaces.Discrete(size) for agent, size in zip(self._seats, self._sizes, strict=True)
         }
         width = len(self._seats) * layout.OBSERVATION_SIZE + layout.AGENDA_ROWS * TRUTHS_PER_ROW
         self.state_space = gym.spaces.Box(-layout.CLIP, layout.CLIP, (width,), np.float32)
@@ -143,7 +140,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         """All agents act at once. An agent without an action passes or abstains.
 
         Args:
-            actions: by agent, each in ``range(action_space(agent).n)``.
+            actions: by agent, each in ``range(action_space(agent).n)``; anything else is an illegal action.
 
         Returns:
             Observations, rewards, terminations, truncations and infos by agent; empty once the episode is over.
@@ -156,7 +153,8 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         chosen = self._actions[0]
         chosen[:] = self._nothing()
         for name, action in actions.items():
-            chosen[self._number[name]] = action
+            number = self._number[name]
+            chosen[number] = _whole(action, self._sizes[number])
         before = self._motion_before()
         self.engine.step(self._actions)
         state = self.engine.state
@@ -218,7 +216,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         state = self.engine.state
         parts: list[dict[str, float]] = [{} for _ in self._seats]
         flows = state.parts[0, : len(self._seats)]
-        for number, kind in zip(*(index.tolist() for index in np.nonzero(flows)), strict=True):
+        for number, kind in np.argwhere(flows).tolist():
             parts[number][KINDS[kind]] = float(flows[number, kind]) / REWARD_SCALE_KEUR
         welfare = float(state.world["welfare"][0])
         illegal = state.illegal[0].tolist()
@@ -247,9 +245,11 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         for row, patch in enumerate(state.row["patch"][0]):
             if patch >= 0:
                 p = state.patch[patch]
-                truth[row] = (p["regression"], p["effort"] / static.patch["effort"][patch], p["truth"])
+                effort = float(static.patch["effort"][patch])
+                truth[row] = (p["regression"], p["effort"] / effort if effort > 0.0 else 1.0, p["truth"])
         flat = np.concatenate([state.observation[0].ravel(), truth.ravel()])
-        return np.clip(flat, -layout.CLIP, layout.CLIP).astype(np.float32)
+        whole: NDArray[np.float32] = np.clip(flat, -layout.CLIP, layout.CLIP).astype(np.float32)
+        return whole
 
     def view(self) -> WorldView:
         """What a person would want to see of the world now: graph, agenda, votes, plan, money (a copy)."""
@@ -266,6 +266,23 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _whole(action: Any, size: int) -> int:
+    """The action's number; -1, which is never legal, for what is no whole number from 0 to ``size`` - 1."""
+    try:
+        number = index(action)
+    except TypeError:
+        return -1
+    return number if 0 <= number < size else -1
+
+
+def _most_entries(scenario: Scenario) -> int:
+    """Ledger entries that one step can make at most: levers, side payments, the plan, fines, losses with the tail."""
+    agents, flows, patches = len(scenario.agents), len(scenario.entrypoints), len(scenario.patches)
+    losses = (1 + int(scenario.parameters["tail_windows"])) * max(len(scenario.services), patches)
+    planned = min(int(scenario.parameters["motions_per_window"]), patches)
+    return agents * (1 + agents) + planned * (4 + 2 * flows) + flows + patches + 4 * losses
 
 
 def make(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import networkx as nx
 from pettingzoo import AECEnv
@@ -15,7 +15,7 @@ from patchpact.scenarios import Scenario
 
 __all__ = ["env", "parallel_env", "raw_env"]
 
-Source = str | Path | Scenario | nx.DiGraph
+Source: TypeAlias = str | Path | Scenario | nx.DiGraph
 
 
 def env(scenario: Source = "boutique-v1", **options: Any) -> AECEnv[str, Any, Any]:

@@ -352,9 +352,7 @@ class _Sheet:
         if points:
             xs, ys = zip(*points, strict=True)
             area = (0.72 * diameter) ** 2
-            self.axes.scatter(
-                xs, ys, s=area, marker=marker, c=fill, edgecolors=edge, linewidths=line, zorder=layer
-            )
+            self.axes.scatter(xs, ys, s=area, marker=marker, c=fill, edgecolors=edge, linewidths=line, zorder=layer)
 
     def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         """A rounded box from (x, y) to (x + width, y + height)."""
@@ -364,9 +362,7 @@ class _Sheet:
     def chip(self, x: float, y: float, width: float, words: str, colour: str) -> None:
         """White words on a coloured box, centred at height y."""
         self.box(x, y - 9, width, 18, colour)
-        self.write(
-            x + width / 2, y, words, size=8, bold=True, colour="white", align="center", width=width - 4
-        )
+        self.write(x + width / 2, y, words, size=8, bold=True, colour="white", align="center", width=width - 4)
 
     def rule(self, x: float, y: float, width: float, height: float, colour: str | RGB) -> None:
         """A filled rectangle from (x, y) to (x + width, y + height)."""
@@ -716,9 +712,7 @@ def _draw_plan(sheet: _Sheet, view: WorldView, y: float) -> float:
 def _draw_totals(sheet: _Sheet, view: WorldView, y: float) -> float:
     """What the episode came to; returns the height of the next section."""
     y = _section(sheet, y, "The episode")
-    pairs = [
-        (name.replace("_keur", " k€").replace("_", " "), _total(name, value)) for name, value in view.totals
-    ]
+    pairs = [(name.replace("_keur", " k€").replace("_", " "), _total(name, value)) for name, value in view.totals]
     return _draw_pairs(sheet, pairs, y)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import gymnasium as gym
 import networkx as nx
@@ -18,7 +18,7 @@ from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import Scenario, load_scenario
 
-Source = str | Path | Scenario | nx.DiGraph
+Source: TypeAlias = str | Path | Scenario | nx.DiGraph
 Observations = dict[str, dict[str, NDArray[Any]]]
 
 
@@ -62,7 +62,9 @@ class VectorEnv:
         self._seeds = np.random.default_rng()
         self._ready = False
         self.observation_spaces = {role: self._observation_space(role) for role in self.roles}
-        self.action_spaces = {role: gym.spaces.Discrete(size) for role, size in self._sizes.items()}
+        self.action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
+            role: gym.spaces.Discrete(size) for role, size in self._sizes.items()
+        }
 
     def _observation_space(self, role: str) -> gym.spaces.Dict:
         box = gym.spaces.Box(-layout.CLIP, layout.CLIP, (layout.OBSERVATION_SIZE,), np.float32)
@@ -73,7 +75,7 @@ class VectorEnv:
         """The space of one agent of the role."""
         return self.observation_spaces[role]
 
-    def action_space(self, role: str) -> gym.spaces.Discrete:
+    def action_space(self, role: str) -> gym.spaces.Discrete[Any]:
         """The space of one agent of the role."""
         return self.action_spaces[role]
 
@@ -111,7 +113,9 @@ class VectorEnv:
         else:
             seeds = [int(one) for one in seed]  # type: ignore[union-attr]
             if len(seeds) != self.num_envs:
-                raise ValueError(f"seed: {len(seeds)} seeds for {self.num_envs} worlds; give one for each, or one number")
+                raise ValueError(
+                    f"seed: {len(seeds)} seeds for {self.num_envs} worlds; give one for each, or one number"
+                )
         if min(seeds) < 0 or max(seeds) >= 2**63:
             raise ValueError("seed: out of range; give whole numbers from 0 to 2**63 - 1")
         self._seeds = np.random.default_rng(seeds[0])
@@ -133,14 +137,14 @@ class VectorEnv:
 
         Raises:
             RuntimeError: before the first ``reset``.
-            ValueError: a role without actions, or actions of another shape.
+            ValueError: a role without actions, actions of another shape, or no whole numbers.
         """
         if not self._ready:
             raise RuntimeError("step before reset; call reset(seed=...) first")
         for role, columns in self._columns.items():
             given = np.asarray(actions[role]) if role in actions else None
-            if given is None or given.shape != columns.shape:
-                got = "none" if given is None else f"shape {given.shape}"
+            if given is None or given.shape != columns.shape or given.dtype.kind not in "iub":
+                got = "none" if given is None else f"{given.dtype} of shape {given.shape}"
                 raise ValueError(f"actions[{role!r}]: {got}; give whole numbers of shape {columns.shape}")
             if self._slices is not None:
                 self._actions[:, self._slices[role]] = given
@@ -193,7 +197,7 @@ def _alike(scenarios: Sequence[Scenario]) -> bool:
 
 
 def _columns(scenarios: Sequence[Scenario], num_envs: int) -> dict[str, NDArray[np.int64]]:
-    """For each role the core's columns of its agents in every world ``(num_envs, agents)``; -1 where a seat is empty."""
+    """The core's columns of each role's agents in every world ``(num_envs, agents)``; -1 where a seat is empty."""
     found = {}
     for role in ROLES:
         places = [[n for n, agent in enumerate(pack.seats(s)) if agent.role == role] for s in scenarios]

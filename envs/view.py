@@ -157,9 +157,7 @@ def view_of(env: PatchpactEnv) -> WorldView:
         day=float(world["t"] * scenario.parameters["window_days"]),
         phase="over" if over else "vote" if world["voting"] else "propose",
         proposer="" if over else names[int(world["proposer"])],
-        voters=tuple(
-            name for name, may in zip(names, state.agent["may_vote"][0].tolist(), strict=True) if may
-        ),
+        voters=tuple(name for name, may in zip(names, state.agent["may_vote"][0].tolist(), strict=True) if may),
         season=(float(world["season"][0]), float(world["season"][1]), float(world["season"][2])),
         capacity_left_hours=float(world["capacity_left"]),
         open_risk_keur=float(world["open_risk"]),
@@ -171,9 +169,7 @@ def view_of(env: PatchpactEnv) -> WorldView:
         budgets_keur=tuple(zip(names, state.agent["budget"][0].tolist(), strict=True)),
         accounts_keur=tuple(zip(names, env.accounts_keur.tolist(), strict=True)),
         ledger=tuple(
-            LedgerEntry(
-                parties[int(e["giver"])], parties[int(e["taker"])], KINDS[int(e["kind"])], float(e["amount"])
-            )
+            LedgerEntry(parties[int(e["giver"])], parties[int(e["taker"])], KINDS[int(e["kind"])], float(e["amount"]))
             for e in entries
         ),
         totals=tuple((name, float(world[name])) for name in TOTALS_SHOWN),

@@ -6,7 +6,6 @@ Sees the true revenue of its own flows. Several businesses (tenants) may share o
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
 
 NAME = "business"

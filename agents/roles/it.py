@@ -7,7 +7,6 @@ the latter exactly.
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles.layout import ENTITY_SLOTS, LEVER_START
 
 NAME = "it"
@@ -32,9 +31,7 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     mask[LEVER_START] = w.overtime == 0 and budget >= price
     for slot in range(ENTITY_SLOTS):
         v = st.slot[k, slot]
-        mask[LEVER_START + 1 + slot] = (
-            v >= 0 and st.service[w.s0 + v].scanned == 0 and budget >= sc.scan_price_keur
-        )
+        mask[LEVER_START + 1 + slot] = v >= 0 and st.service[w.s0 + v].scanned == 0 and budget >= sc.scan_price_keur
 
 
 @compiled
@@ -43,10 +40,14 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     if lever == 0:
+        if w.overtime:  # another IT agent bought it in the same step
+            return 0.0
         w.overtime = 1
         w.capacity_left += sc.overtime_share * sc.capacity_hours
         return sc.overtime_share * sc.capacity_hours * sc.labour_keur_per_hour * sc.overtime_price
     v = st.slot[k, lever - 1]
+    if st.service[w.s0 + v].scanned:
+        return 0.0
     st.service[w.s0 + v].scanned = 1
     for j in range(sc.np):
         if S.patch[sc.p0 + j].service == v:

@@ -57,6 +57,7 @@ ROW_FEATURES: tuple[Entry, ...] = (
     _money("risk", "public expected loss a window that the patch removes"),
     _money("unlocked_risk", "public risk a window of open patches that need this one first"),
     _money("cost", "public cost in full mode: effort, downtime, support, expected rollback"),
+    _money("downtime_cost", "public cost of the downtime that full mode adds to this window's plan"),
     Entry("effort", "share of a window's capacity", 0.0, CLIP, "public effort in full mode"),
     Entry("downtime_added", "10 h", 0.0, CLIP, "flow hours that full mode adds to this window's plan"),
     Entry("downtime_alone", "10 h", 0.0, CLIP, "flow hours that full mode would take in an empty window"),
@@ -75,24 +76,18 @@ ROW_FEATURES: tuple[Entry, ...] = (
         "time to the earliest deadline, negative when overdue; 1 where there is none",
     ),
     Entry("waiting", "4 windows", 0.0, CLIP, "time since the row was last on the agenda"),
-    Entry(
-        "regression", "probability", 0.0, 1.0, "regression probability in full mode, as this agent sees it"
-    ),
+    Entry("regression", "probability", 0.0, 1.0, "regression probability in full mode, as this agent sees it"),
     _share("own_service", "1 where this agent owns the service"),
     _share("own_component", "1 where this agent is the component's vendor"),
     Entry("failed", "2 tries", 0.0, CLIP, "how often this patch was rolled back before"),
     _share("on_motion", "1 on the row that is voted on now"),
-    _money(
-        "own_motion", "this agent's expected account change by the motion in its mode; on the motion's row"
-    ),
+    _money("own_motion", "this agent's expected account change by the motion in its mode; on the motion's row"),
 )
 
 SLOT_FEATURES: tuple[Entry, ...] = (
     _share("slot_present", "1 where the slot names a service"),
     _money("slot_risk", "public expected loss a window that enters through the service"),
-    Entry(
-        "slot_compromise", "probability", 0.0, 1.0, "public estimate that it is compromised within a window"
-    ),
+    Entry("slot_compromise", "probability", 0.0, 1.0, "public estimate that it is compromised within a window"),
     _share("slot_exposed", "1 where the service is exposed"),
     _share("slot_own", "1 where this agent owns the service"),
     _share("slot_scanned", "1 where a scan has shown the true security state"),
@@ -106,6 +101,7 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("proposer_vendor", "1 where a vendor agent is"),
     _share("may_vote", "1 where this agent may vote on the motion"),
     _share("windows_left", "share of the episode's windows that are left, the current one included"),
+    Entry("windows_to_act", "12 windows", 0.0, CLIP, "windows left, the current one included, without the tail"),
     Entry("horizon", "12 windows", 0.0, CLIP, "windows left, the tail included"),
     _share("motions_left", "share of the window's motions that are left, the current one included"),
     Entry("season_now", "multiplier", 0.0, CLIP, "revenue season of this window"),
@@ -126,9 +122,7 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _money("motion_public_gain", "public estimate of the welfare change by the motion"),
     _money("motion_quote", "the motion's public quote, of which 10% or 30% can be paid or asked"),
     _share("liability", "this agent's share of an incident's loss where it is liable"),
-    _share(
-        "freeze", "1 where a change freeze is in force for services this agent owns, or any for other roles"
-    ),
+    _share("freeze", "1 where a change freeze is in force for services this agent owns, or any for other roles"),
     _share("night_hours", "1 where maintenance runs at night this window"),
     _share("overtime", "1 where overtime was bought this window"),
     Entry("price", "multiplier", 0.0, CLIP, "the vendor's price level (own for vendors, mean for others)"),

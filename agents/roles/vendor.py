@@ -6,7 +6,6 @@ Sees the true regression probability of its own components' patches.
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
-
 from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
 
 NAME = "vendor"
@@ -32,7 +31,7 @@ def interest(share, gain, effort, rollback, rollback_all, warranty, fee, support
 
 @compiled
 def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
-    """Expedite an unreleased fix, backport a risky one (own components, once each); once a window set another price level."""
+    """Expedite an unreleased fix, backport a risky one (own components, once each); set a price level once a window."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     a = st.agent[k, i]

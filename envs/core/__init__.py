@@ -1,0 +1,1 @@
+"""The world's rules, compiled: arrays in, arrays out."""

@@ -14,13 +14,14 @@ FULL, CANARY, MITIGATE, EMERGENCY = (MODES.index(n) for n in ("full", "canary", 
 NO_DEADLINE = 1e9
 
 (
-    PRESENT, OWN, PUBLIC, RISK, UNLOCKED, COST, EFFORT, ADDED, ALONE, PREREQUISITES, RELEASED, MITIGATED, CVSS, EPSS,
-    KEV, EXPOSED, DUE, WAITING, REGRESSION, OWN_SERVICE, OWN_COMPONENT, FAILED, ON_MOTION, OWN_MOTION,
+    PRESENT, OWN, PUBLIC, RISK, UNLOCKED, COST, DOWNTIME_COST, EFFORT, ADDED, ALONE, PREREQUISITES, RELEASED, MITIGATED,
+    CVSS, EPSS, KEV, EXPOSED, DUE, WAITING, REGRESSION, OWN_SERVICE, OWN_COMPONENT, FAILED, ON_MOTION, OWN_MOTION,
 ) = (
     row_feature(name)
     for name in (
-        "present", "own_full", "public_full", "risk", "unlocked_risk", "cost", "effort", "downtime_added",
-        "downtime_alone", "prerequisites_met", "released", "mitigated", "cvss", "epss", "kev", "exposed", "due",
+        "present", "own_full", "public_full", "risk", "unlocked_risk", "cost", "downtime_cost", "effort",
+        "downtime_added", "downtime_alone", "prerequisites_met", "released", "mitigated", "cvss", "epss", "kev",
+        "exposed", "due",
         "waiting", "regression", "own_service", "own_component", "failed", "on_motion", "own_motion",
     )
 )  # fmt: skip
@@ -132,10 +133,14 @@ def added_hours(flow, sc, hours, weight):  # type: ignore[no-untyped-def]
 
 @compiled_apart
 def choose_agenda(S, st, k):  # type: ignore[no-untyped-def]
-    """Half by public risk, with their missing prerequisites; the rest by longest not shown; shuffled by seed."""
+    """Half by public risk, with their missing prerequisites; the rest by longest not shown; shuffled by seed.
+
+    Prerequisites leave a quarter of the rows to those who wait, so that nothing starves.
+    """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     half = AGENDA_ROWS // 2
+    most = AGENDA_ROWS - AGENDA_ROWS // 4
     chosen = st.chosen_patch[k]
     score = st.score[k]
     n = 0
@@ -146,10 +151,10 @@ def choose_agenda(S, st, k):  # type: ignore[no-untyped-def]
             continue
         n = _insert(chosen, score, 0, n, half, j, p.risk)
     i = 0
-    while i < n and n < AGENDA_ROWS:
+    while i < n and n < most:
         for m in range(S.patch[sc.p0 + chosen[i]].need0, S.patch[sc.p0 + chosen[i]].need1):
             needed = S.needs[m]
-            if not st.patch[w.p0 + needed].done and n < AGENDA_ROWS and not _contains(chosen, n, needed):
+            if not st.patch[w.p0 + needed].done and n < most and not _contains(chosen, n, needed):
                 chosen[n] = needed
                 n += 1
         i += 1
@@ -158,15 +163,9 @@ def choose_agenda(S, st, k):  # type: ignore[no-untyped-def]
     start = n
     for j in range(sc.np):
         p = st.patch[w.p0 + j]
-        if start == AGENDA_ROWS:
-            break
         if p.done or p.known == 0 or p.row >= 0:
             continue
-        age = (
-            w.t
-            - p.last_shown
-            + random.uniform(w.seed, random.AGENDA, S.patch[sc.p0 + j].uid, sc.windows + w.t)
-        )
+        age = w.t - p.last_shown + random.uniform(w.seed, random.AGENDA, S.patch[sc.p0 + j].uid, sc.windows + w.t)
         if n < AGENDA_ROWS or age > score[n - 1]:
             n = _insert(chosen, score, start, n, AGENDA_ROWS, j, age)
     for i in range(n):
@@ -292,17 +291,21 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
 
     day = (w.t + 0.5) * sc.window_days
     left = sc.windows + sc.tail_windows - w.t - 0.5
-    mitigated = mitigated_on(p, day)
     full_risk = p.risk * left
-    if mitigated:
+    bare = p.risk  # without a mitigation
+    if mitigated_on(p, w.t * sc.window_days):
         relief = min(max((p.mitigated_until - day) / sc.window_days, 0.0), left)
-        full_risk = p.risk * (relief + (left - relief) / max(sc.mitigate_hazard, 1e-3))
-    brief = (1.0 - sc.mitigate_hazard) * p.risk * min(float(sc.mitigate_windows), left)
+        bare = p.risk / max(sc.mitigate_hazard, 1e-3)
+        full_risk = p.risk * relief + bare * (left - relief)
+    brief = (1.0 - sc.mitigate_hazard) * bare * min(float(sc.mitigate_windows), left)
     fee = money * static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
     support = money * sc.support_keur if static.vendor >= 0 else 0.0
     fine = 0.0
+    fine_emergency = 0.0
     if sc.governance_enabled and p.due < NO_DEADLINE:
-        fine = sc.fine_keur_per_day * max(sc.windows * sc.window_days - max(p.due, day), 0.0)
+        last = sc.windows * sc.window_days
+        fine = sc.fine_keur_per_day * max(last - max(p.due, day), 0.0)
+        fine_emergency = sc.fine_keur_per_day * max(last - max(p.due, w.t * sc.window_days), 0.0)
     warranty = sc.rollback_vendor_share if static.vendor >= 0 else 0.0
     share_it, share_business, share_vendor = liability_shares(
         sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
@@ -339,7 +342,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
                 share = share_vendor
         regression = p.regression if sees[3] and maker else p.public_regression
         obs = st.observation[k, i]
-        if worker or owner or maker or st.rollback[k, i] > 0.0:
+        if worker or owner or maker or st.rollback[k, i] > 0.0 or S.concerned[agent.role]:
             reach = p.signal if sees[1] else 1.0
             hours = p.effort if sees[0] else static.effort
             for mode in range(4):
@@ -358,7 +361,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
                     warranty,
                     fee if upgrade else 0.0,
                     support if upgrade else 0.0,
-                    fine * (1.0 - regression) if upgrade and worker else 0.0,
+                    (fine_emergency if mode == EMERGENCY else fine) * (1.0 - regression) if upgrade and worker else 0.0,
                     owner,
                     maker,
                 )
@@ -374,7 +377,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
         obs[at + EFFORT] = clip(static.effort / sc.capacity_hours) if sc.capacity_hours > 0.0 else CLIP
         obs[at + ALONE] = clip(0.1 * alone)
         obs[at + RELEASED] = p.release <= w.t
-        obs[at + MITIGATED] = mitigated
+        obs[at + MITIGATED] = mitigated_on(p, day)
         obs[at + CVSS] = 0.1 * p.cvss
         obs[at + EPSS] = p.epss
         obs[at + KEV] = p.kev
@@ -443,6 +446,7 @@ def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
     emergency = clip(row.public[EMERGENCY] * scale)
     unlocked = clip(row.unlocked * scale)
     cost = clip((row.fixed_cost + public_full) * scale)
+    downtime = clip(public_full * scale)
     shown = clip(0.1 * added)
     ready = 1.0 if met > 0 else 0.0
     at = r * ROW_WIDTH
@@ -454,6 +458,7 @@ def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
         obs[at + PUBLIC + EMERGENCY] = emergency
         obs[at + UNLOCKED] = unlocked
         obs[at + COST] = cost
+        obs[at + DOWNTIME_COST] = downtime
         obs[at + ADDED] = shown
         obs[at + PREREQUISITES] = ready
         if S.agent[sc.a0 + i].flows:

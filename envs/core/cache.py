@@ -1,7 +1,8 @@
 """Where compiled code is kept between processes.
 
 Numba checks only the file that holds a cached function, not the functions it calls. The kernels' cache therefore
-lies in a folder named after everything they are made of: sources, parameter table and library versions.
+lies in a folder named after what they are made of: sources and library versions. Parameters need no mention: their
+names and types are part of the arrays' types, which Numba checks, and their values are data.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -29,7 +31,6 @@ def fingerprint() -> str:
         for path in sorted((package / folder).rglob("*.py")):
             digest.update(path.relative_to(package).as_posix().encode())
             digest.update(path.read_bytes())
-    digest.update((package / "scenarios" / "parameters.csv").read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -64,9 +65,10 @@ def kernel_cache() -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     os.utime(folder)
     _forget_old(root, folder)
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from patchpact.agents.roles import ROLE_INDEX, ROLES
-from patchpact.agents.roles.compiled import compiled
+from patchpact.agents.roles.compiled import COMPILER_OPTIONS, compiled
 from patchpact.agents.roles.layout import OBSERVATION_SIZE
 from patchpact.agents.roles.ledger import KINDS
 from patchpact.agents.roles.registry import MAX_ACTIONS
@@ -39,6 +39,9 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     st.parts[k] = 0.0
     st.reward[k] = 0.0
     st.illegal[k] = 0
+    st.chosen[k] = 0
+    st.ballots[k] = 0
+    st.transfers[k] = 0
     window.start_episode(S, st, k, random.episode_seed(base_seed, 0))
     observe.write(S, st, k, True)
 
@@ -53,6 +56,7 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     st.terminated[k] = False
     if w.over:
         st.reward[k] = 0.0
+        st.illegal[k] = 0
         return
     negotiate.read_actions(S, st, k, actions)
     over = True
@@ -133,7 +137,7 @@ def _legal_action(mask, draw, number, turn):  # type: ignore[no-untyped-def]
 
 
 with cache.kernel_cache():
-    advance_kernel = njit(cache=True, nogil=True, _nrt=False, error_model="numpy")(_advance)
+    advance_kernel = njit(cache=True, nogil=True, **COMPILER_OPTIONS)(_advance)
 
 
 class Engine:
@@ -179,15 +183,23 @@ class Engine:
 
     def reset(self, seeds: NDArray[np.uint64], which: NDArray[np.bool_] | None = None) -> None:
         """Start the first episode of the chosen worlds (all by default); ``seeds`` has one per world."""
-        chosen = np.ones(self.num_envs, np.bool_) if which is None else which
-        self._advance(True, np.ascontiguousarray(seeds, np.uint64), chosen, self._no_actions)
+        chosen = np.ones(self.num_envs, np.bool_) if which is None else np.ascontiguousarray(which, np.bool_)
+        seeds = np.ascontiguousarray(seeds, np.uint64)
+        if seeds.shape != (self.num_envs,) or chosen.shape != (self.num_envs,):
+            raise ValueError(f"seeds: {seeds.shape} of {chosen.shape} worlds; give one for each of {self.num_envs}")
+        self._advance(True, seeds, chosen, self._no_actions)
 
     def step(self, actions: NDArray[np.int64]) -> None:
         """One env-step of every world; ``actions`` is (num_envs, num_agents), padded agents ignored."""
+        actions = np.ascontiguousarray(actions, np.int64)
+        if actions.shape != self._no_actions.shape:
+            raise ValueError(f"actions: shape {actions.shape}; give whole numbers of shape {self._no_actions.shape}")
         self._advance(False, self._no_seeds, self._no_choice, actions)
 
     def step_at_random(self, draw: int, turn: int, out: NDArray[np.int64]) -> None:
         """One env-step with uniformly random legal actions, keyed by (draw, turn); they are left in ``out``."""
+        if out.shape != self._no_actions.shape or out.dtype != np.int64 or not out.flags.c_contiguous:
+            raise ValueError(f"out: {out.dtype} {out.shape}; give an int64 array of shape {self._no_actions.shape}")
         self._advance(False, self._no_seeds, self._no_choice, out, draw, turn)
 
     def _advance(

@@ -29,15 +29,15 @@ role_apply_lever = dispatcher([module.apply_lever for module in ROLE_MODULES], "
 
 
 @compiled
-def payment_share(vote):  # type: ignore[no-untyped-def]
-    """Share of the quote that a vote pays (positive) or asks (negative)."""
+def payment_tenths(vote):  # type: ignore[no-untyped-def]
+    """Tenths of the quote that a vote pays (positive) or asks (negative): whole, so that no rounding decides."""
     if vote == _FIRST_PAY:
-        return 0.1
+        return 1
     if vote == _FIRST_PAY + 1:
-        return 0.3
+        return 3
     if vote == _FIRST_ASK:
-        return -0.1
-    return -0.3 if vote == _FIRST_ASK + 1 else 0.0
+        return -1
+    return -3 if vote == _FIRST_ASK + 1 else 0
 
 
 @compiled
@@ -66,8 +66,9 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
         if a >= LEVER_START:
             role = S.agent[sc.a0 + i].role
             price = role_apply_lever(role, S, st, k, i, a - LEVER_START)
-            st.agent[k, i].budget -= price
-            w.spend_keur += book(S, st, k, i, nature(st), S.lever_kind[role, a - LEVER_START], price)
+            paid = book(S, st, k, i, nature(st), S.lever_kind[role, a - LEVER_START], price)
+            st.agent[k, i].budget -= paid
+            w.spend_keur += paid
             w.levers = 1
     if w.levers:
         agenda.refresh_rows(S, st, k, False, False)
@@ -83,9 +84,7 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
     w.motions_proposed += 1.0
     if not sc.governance_enabled:
         return True, True
-    w.quote = row.effort * agenda.effort_factor(sc, w.mode)
-    if w.mode != MITIGATE:
-        w.quote += row.fee + row.before_downtime[w.mode] - row.public[w.mode]
+    w.quote = public_quote(S, st, k, row.patch, w.mode)
     w.public_gain = row.public[w.mode]
     scale = 1.0 / sc.money_scale
     for i in range(sc.na):
@@ -97,6 +96,26 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
         st.observation[k, i, start + agenda.OWN_MOTION] = agenda.clip(agent.own_gain * scale)
     w.voting = 1
     return False, False
+
+
+@compiled
+def public_quote(S, st, k, j, mode):  # type: ignore[no-untyped-def]
+    """Labour, fee and added downtime of a motion (k€) by public figures, whether or not a network collects them."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    quote = static.effort * agenda.effort_factor(sc, mode) * sc.labour_keur_per_hour
+    if mode == MITIGATE:
+        return quote
+    quote += static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
+    outage = static.downtime * agenda.downtime_factor(sc, mode)
+    service = S.service[sc.s0 + static.service]
+    for n in range(service.link0, service.link1):
+        link = S.link[n]
+        flow = st.flow[w.r0 + link.flow]
+        hours = agenda.added_hours(flow, sc, outage, link.weight)
+        quote += hours * flow.public_rate * agenda.price_of_hour(S, st, k, link.flow)
+    return quote
 
 
 @compiled
@@ -137,13 +156,12 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    escrow = 0.0
+    escrow = 0
     for i in range(sc.na):
         vote = st.chosen[k, i] - VOTE_START
-        st.transfers[k, i] = payment_share(vote) * w.quote
+        st.transfers[k, i] = payment_tenths(vote)
         st.ballots[k, i] = -1 if vote == _REJECT else (0 if vote == _ABSTAIN else 1)
-        if st.transfers[k, i] > 0.0:
-            escrow += st.transfers[k, i]
+        escrow += max(st.transfers[k, i], 0)
     left = escrow
     for vote in range(_FIRST_ASK, _FIRST_ASK + 2):
         for i in range(sc.na):
@@ -152,23 +170,23 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
             if -st.transfers[k, i] <= left:
                 left += st.transfers[k, i]
             else:
-                st.transfers[k, i] = 0.0
+                st.transfers[k, i] = 0
                 st.ballots[k, i] = -1
     agents = S.agent[sc.a0 : sc.a0 + sc.na]
     quota = int(round(1000.0 * sc.quota))
     if not motion_passes(sc.voting, st.ballots[k, : sc.na], agents["weight"], agents["veto"], quota):
         return False
     used = escrow - left
-    if used > 0.0:
+    if used > 0:
+        share = 0.1 * w.quote / escrow
         for giver in range(sc.na):
             paid = st.transfers[k, giver]
-            if paid <= 0.0:
+            if paid <= 0:
                 continue
-            st.agent[k, giver].budget -= paid * used / escrow
+            st.agent[k, giver].budget -= share * paid * used
             for taker in range(sc.na):
-                if st.transfers[k, taker] < 0.0:
-                    book(S, st, k, giver, taker, SIDE_PAYMENT, -st.transfers[k, taker] * paid / escrow)
-    w.motions_passed += 1.0
+                if st.transfers[k, taker] < 0:
+                    book(S, st, k, giver, taker, SIDE_PAYMENT, share * paid * -st.transfers[k, taker])
     return True
 
 
@@ -182,6 +200,7 @@ def carry(S, st, k):  # type: ignore[no-untyped-def]
     p = st.patch[w.p0 + row.patch]
     hours = static.effort * agenda.effort_factor(sc, w.mode)
     p.planned = w.mode
+    p.fee = row.fee
     p.order = w.planned_n
     p.day = agenda.plan_day(S, st, k, w.mode)
     if w.mode != agenda.EMERGENCY:
@@ -198,6 +217,7 @@ def carry(S, st, k):  # type: ignore[no-untyped-def]
             flow.longest = max(flow.longest, outage * link.weight)
             flow.opened = max(flow.opened, link.weight)
     w.planned_n += 1
+    w.motions_passed += 1.0
     row.patch = -1
     row.stale = 1
     p.row = -1
@@ -227,8 +247,19 @@ def close_motion(S, st, k):  # type: ignore[no-untyped-def]
 
 @compiled
 def name_proposer(S, st, k):  # type: ignore[no-untyped-def]
-    """The recognition rule names who proposes the coming motion."""
+    """The recognition rule names who proposes the coming motion; without governance owners act in turn."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    draw = random.uniform(w.seed, random.RECOGNITION, 0, w.turn)
-    w.proposer = recognise(sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], w.turn)
+    if sc.governance_enabled:
+        draw = random.uniform(w.seed, random.RECOGNITION, 0, w.turn)
+        w.proposer = recognise(sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], w.turn)
+        return
+    owners = 0
+    for i in range(sc.na):
+        owners += S.agent[sc.a0 + i].services > 0
+    turn = w.turn % owners
+    for i in range(sc.na):
+        if S.agent[sc.a0 + i].services > 0:
+            if turn == 0:
+                w.proposer = i
+            turn -= 1

@@ -20,9 +20,9 @@ from patchpact.agents.roles.layout import (
     VOTE_START,
     VOTES,
 )
-from patchpact.envs.core.agenda import clip, entry_risk
+from patchpact.envs.core.agenda import clip, entry_risk, price_of_hour
 from patchpact.envs.core.dispatch import dispatcher
-from patchpact.envs.core.negotiate import committed, payment_share
+from patchpact.envs.core.negotiate import committed, payment_tenths
 from patchpact.envs.core.responsibility import liability_shares
 
 _BUSINESS = ROLE_INDEX["business"]
@@ -33,13 +33,15 @@ role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "
 _GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
 _PROPOSER_ENTRIES = sum(name.startswith("proposer_") for name in _GLOBAL_NAMES)
 (
-    PHASE, PROPOSER, PROPOSER_ROLE, MAY_VOTE, WINDOWS_LEFT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY, BUDGET, OPEN_RISK,
+    PHASE, PROPOSER, PROPOSER_ROLE, MAY_VOTE, WINDOWS_LEFT, WINDOWS_TO_ACT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY,
+    BUDGET, OPEN_RISK,
     PLANNED_DOWNTIME, PLANNED, OVERDUE, OPEN, MOTION_MODE, OWN_GAIN, PUBLIC_GAIN, QUOTE, LIABILITY, FREEZE, NIGHT,
     OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
-        "phase_vote", "is_proposer", "proposer_it", "may_vote", "windows_left", "horizon", "motions_left", "season_now",
+        "phase_vote", "is_proposer", "proposer_it", "may_vote", "windows_left", "windows_to_act", "horizon",
+        "motions_left", "season_now",
         "capacity_left", "budget_left", "open_risk", "planned_downtime", "planned_patches", "overdue",
         "open_patches", "motion_full", "motion_own_gain", "motion_public_gain", "motion_quote", "liability",
         "freeze", "night_hours", "overtime", "price", "log_money_scale", "log_services",
@@ -93,10 +95,8 @@ def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
     vendors = 0
     for r in range(sc.nr):
         flow = st.flow[w.r0 + r]
-        hours = (
-            flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
-        )
-        planned += hours * flow.public_rate * w.season[0]
+        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
+        planned += hours * flow.public_rate * price_of_hour(S, st, k, r)
     for other in range(sc.na):
         frozen = max(frozen, st.agent[k, other].freeze)
         night = max(night, st.agent[k, other].night)
@@ -115,12 +115,13 @@ def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
         elif agent.role == _VENDOR:
             share = share_vendor
     obs[WINDOWS_LEFT] = (sc.windows - w.t) / sc.windows
+    obs[WINDOWS_TO_ACT] = clip((sc.windows - w.t) / 12.0)
     obs[HORIZON] = clip((sc.windows - w.t + sc.tail_windows) / 12.0)
     for n in range(3):
         obs[SEASON + n] = clip(w.season[n])
     obs[CAPACITY] = clip(w.capacity_left / sc.capacity_hours) if sc.capacity_hours > 0.0 else 0.0
     obs[OPEN_RISK] = clip(w.open_risk * scale)
-    obs[PLANNED_DOWNTIME] = clip(planned * scale)
+    obs[PLANNED_DOWNTIME] = clip(planned * scale) if sc.value_enabled else 0.0
     obs[PLANNED] = clip(0.25 * w.planned_n)
     obs[OVERDUE] = clip(w.overdue / 16.0)
     obs[OPEN] = clip(w.open_n / 64.0)
@@ -166,23 +167,22 @@ def _write_mask(S, st, k, i, sc, w, agent):  # type: ignore[no-untyped-def]
         if agent.may_vote:
             free = agent.budget - committed(S, st, k, i)
             for vote in range(len(VOTES)):
-                paid = payment_share(vote) * w.quote
-                mask[VOTE_START + vote] = paid <= 0.0 or paid <= free
+                tenths = payment_tenths(vote)
+                mask[VOTE_START + vote] = tenths <= 0 or 0.1 * w.quote * tenths <= free
         return
     mask[PASS] = 1
     if w.over:
         return
     if w.proposer == i:
-        role = S.agent[sc.a0 + i].role
         for r in range(AGENDA_ROWS):
             row = st.row[k, r]
             if row.patch < 0:
                 continue
-            if not sc.governance_enabled and role != _IT and S.patch[sc.p0 + row.patch].owner != i:
+            if not sc.governance_enabled and S.patch[sc.p0 + row.patch].owner != i:
                 continue
             for mode in range(4):
                 mask[NOMINATE_START + 4 * r + mode] = row.feasible[mode]
     role_mask_levers(S.agent[sc.a0 + i].role, S, st, k, i, mask)
 
 
-assert LEVER_START == VOTE_START + len(VOTES)
+assert VOTE_START + len(VOTES) == LEVER_START

@@ -30,7 +30,7 @@ from patchpact.envs.core.records import (
     SERVICE,
     Static,
 )
-from patchpact.scenarios import PARAMETERS, AgentSpec, Scenario, ScenarioError
+from patchpact.scenarios import CORE_ROLES, PARAMETERS, AgentSpec, Scenario, ScenarioError
 from patchpact.scenarios.errors import closest
 
 _CODES: dict[str, Sequence[str]] = {
@@ -61,7 +61,7 @@ def choices(name: str) -> tuple[str, ...]:
 
 
 def breadth_atoms(median: float, log_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Twelve values and weights that stand for min(b, 1), b log-normal; mean kept, the upper tail resolved best.
+    """Eight values and weights that stand for min(b, 1), b log-normal; mean kept, the upper tail resolved best.
 
     The law is cut at chosen quantiles and each piece replaced by its conditional mean.
     """
@@ -142,13 +142,11 @@ class _Rows:
 
 
 def seats(scenario: Scenario) -> tuple[AgentSpec, ...]:
-    """The agents in the order of the core's columns: by role, then by uid. Raises ``ScenarioError`` for an unknown role."""
+    """Agents in the order of the core's columns: by role, then by uid. Raises ``ScenarioError`` for an unknown role."""
     for agent in scenario.agents:
         if agent.role not in ROLE_INDEX:
             field = f"agents.{agent.name}.role"
-            raise ScenarioError(
-                scenario.id, field, f"{agent.role!r} is unknown", closest(agent.role, ROLE_INDEX)
-            )
+            raise ScenarioError(scenario.id, field, f"{agent.role!r} is unknown", closest(agent.role, ROLE_INDEX))
     return tuple(sorted(scenario.agents, key=lambda agent: (ROLE_INDEX[agent.role], agent.uid)))
 
 
@@ -191,6 +189,7 @@ def pack(scenarios: Sequence[Scenario]) -> Static:
         enables=np.asarray(enables, np.int64),
         lever_kind=lever_kind,
         sees=sees,
+        concerned=np.array([module.NAME not in CORE_ROLES for module in ROLE_MODULES]),
         network=np.array([NETWORKS.index(NETWORK_OF_KIND[kind]) for kind in KINDS], np.int64),
     )
 
@@ -249,6 +248,7 @@ def _pack_services(
     for row, service in zip(service_rows, scenario.services, strict=True):
         row["uid"], row["exposed"], row["owner"] = service.uid, service.exposed, agents[service.owner]
         row["loss"] = service.loss_keur * float(scenario.parameters["loss_multiplier"])
+        rows["agent"].blocks[-1]["services"][row["owner"]] += 1
     service_rows["rank"] = order
     for name, mine, other in (("incoming", 1, 0), ("outgoing", 0, 1)):
         start, edge_rows = rows[name].add(len(lateral))
@@ -257,7 +257,7 @@ def _pack_services(
         counts = np.zeros(len(services) + 1, np.int64)
         for row, e in zip(edge_rows, by_service, strict=True):
             row["uid"], row["other"], row["probability"] = e[3], e[other], e[2]
-            counts[e[mine] + 1] += 1
+            counts[int(e[mine]) + 1] += 1
         bounds = start + np.cumsum(counts)
         service_rows[f"{prefix}0"], service_rows[f"{prefix}1"] = bounds[:-1], bounds[1:]
 
@@ -315,6 +315,7 @@ def _pack_patches(
     find_start, finding_rows = rows["finding"].add(total_findings)
     head["c0"], cve_rows = rows["cve"].add(len(cve_number))
     head["nc"] = len(cve_number)
+    _pack_cves(scenario, cve_rows, cve_number)
     position = 0
     users: dict[int, list[int]] = {number: [] for number in cve_number.values()}
     for number, (row, patch) in enumerate(zip(patch_rows, scenario.patches, strict=True)):
@@ -342,11 +343,18 @@ def _pack_patches(
             cell["cvss"] = finding.cvss
             cell["days"], cell["days_kev"] = days(False, *points), days(True, *points)
             users[cve_number[finding.cve_uid]].append(find_start + position)
-            c = cve_rows[cve_number[finding.cve_uid]]
-            c["uid"], c["epss"], c["kev"] = finding.cve_uid, finding.epss, finding.kev
-            c["known"] = -1 if finding.known_window is None else finding.known_window
             position += 1
     for number, c in enumerate(cve_rows):
         c["user0"] = len(cve_finding)
         cve_finding.extend(users[number])
         c["user1"] = len(cve_finding)
+
+
+def _pack_cves(scenario: Scenario, cve_rows: Any, number: Mapping[int, int]) -> None:
+    """One row a CVE: where its findings disagree, the worst score and the earliest stated window hold."""
+    cve_rows["known"] = -1
+    for finding in scenario.findings:
+        c = cve_rows[number[finding.cve_uid]]
+        c["uid"], c["epss"], c["kev"] = finding.cve_uid, max(c["epss"], finding.epss), c["kev"] or finding.kev
+        if finding.known_window is not None:
+            c["known"] = finding.known_window if c["known"] < 0 else min(c["known"], finding.known_window)

@@ -17,7 +17,7 @@ from patchpact.agents.roles.layout import AGENDA_ROWS, ENTITY_SLOTS
 from patchpact.scenarios import PARAMETERS
 
 Records = NDArray[np.void]
-BREADTH_ATOMS = 12
+BREADTH_ATOMS = 8
 NEVER = 1 << 30
 """A window that never comes."""
 
@@ -67,7 +67,10 @@ CVE = _record(
     ("user0", "i8"), ("user1", "i8"),  # global range in Static.cve_finding
 )  # fmt: skip
 FLOW = _record(("uid", "i8"), ("owner", "i8"), ("rate", "f8"))
-AGENT = _record(("uid", "i8"), ("role", "i8"), ("weight", "i8"), ("budget", "f8"), ("veto", "i1"), ("flows", "i8"))
+AGENT = _record(
+    ("uid", "i8"), ("role", "i8"), ("weight", "i8"), ("budget", "f8"), ("veto", "i1"),
+    ("flows", "i8"), ("services", "i8"),  # how many it owns
+)  # fmt: skip
 
 
 class Static(NamedTuple):
@@ -90,6 +93,7 @@ class Static(NamedTuple):
     enables: NDArray[np.int64]  # (prerequisite pairs,) local patch that waits
     lever_kind: NDArray[np.int64]  # (roles, levers) ledger kind of a lever's price
     sees: NDArray[np.bool_]  # (roles, 4) effort, reachability, revenue, regression
+    concerned: NDArray[np.bool_]  # (roles,) by every motion, not only by those of its services, flows or components
     network: NDArray[np.int64]  # (kinds,) network a ledger kind belongs to
 
 
@@ -116,8 +120,9 @@ WORLD_PATCH = _record(
     ("done", "i1"), ("planned", "i8"), ("order", "i8"), ("day", "f8"), ("done_day", "f8"),
     ("mitigated_from", "f8"), ("mitigated_until", "f8"), ("failed", "i8"), ("backported", "i1"),
     ("survival", "f8"), ("risk", "f8"), ("truth", "f8"), ("signal", "f8"),
-    ("regression", "f8"), ("public_regression", "f8"), ("effort", "f8"), ("release", "i8"),
-    ("due", "f8"), ("deadline", "f8"), ("late", "i1"), ("known", "i8"), ("stale", "i1"), ("cvss", "f8"), ("epss", "f8"), ("kev", "i1"),
+    ("regression", "f8"), ("public_regression", "f8"), ("effort", "f8"), ("fee", "f8"), ("release", "i8"),
+    ("due", "f8"), ("deadline", "f8"), ("late", "i1"), ("known", "i8"), ("stale", "i1"),
+    ("cvss", "f8"), ("epss", "f8"), ("kev", "i1"),
     ("last_shown", "i8"), ("waited", "i8"), ("row", "i8"),
 )  # fmt: skip
 WORLD_CVE = _record(
@@ -133,7 +138,7 @@ WORLD_AGENT = _record(
 )  # fmt: skip
 ROW = _record(
     ("patch", "i8"), ("stale", "i1"), ("feasible", "i1", (4,)), ("public", "f8", (4,)), ("before_downtime", "f8", (4,)),
-    ("effort", "f8"), ("downtime", "f8"), ("fixed_cost", "f8"), ("fee", "f8"), ("unlocked", "f8"),  # public, full mode, k€
+    ("effort", "f8"), ("downtime", "f8"), ("fixed_cost", "f8"), ("fee", "f8"), ("unlocked", "f8"),  # public, full, k€
 )  # fmt: skip
 
 
@@ -162,7 +167,7 @@ class State(NamedTuple):
     parts: NDArray[np.float64]  # (num_envs, A + 2, kinds) k€ of the last step; A outside, A + 1 nature
     illegal: NDArray[np.int8]  # (num_envs, A)
     ballots: NDArray[np.int64]  # (num_envs, A) votes of the last vote: +1, 0, -1
-    transfers: NDArray[np.float64]  # (num_envs, A) k€ escrowed (+) or asked (-) in the last vote
+    transfers: NDArray[np.int64]  # (num_envs, A) tenths of the quote escrowed (+) or asked (-) in the last vote
     ledger: Records  # (num_envs, ledger size)
     terminated: NDArray[np.bool_]  # (num_envs,)
     final_observation: NDArray[np.float32]  # (num_envs, A, OBSERVATION_SIZE)
@@ -210,7 +215,7 @@ def allocate(
         parts=np.zeros((num_envs, agents + 2, kinds)),
         illegal=np.zeros((num_envs, agents), np.int8),
         ballots=np.zeros((num_envs, agents), np.int64),
-        transfers=np.zeros((num_envs, agents)),
+        transfers=np.zeros((num_envs, agents), np.int64),
         ledger=np.zeros((num_envs, ledger_size), LEDGER),
         terminated=np.zeros(num_envs, np.bool_),
         final_observation=np.zeros((num_envs, agents, observation_size), np.float32),

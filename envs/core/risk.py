@@ -6,7 +6,8 @@ The estimate is the least fixed point of the noisy-OR system over services and C
 
 an upper bound of the probability that v is compromised within a window, equal to it where every service has one
 directed walk from each CVE. ``a_c`` is the attempt's probability, ``e_cv`` the entry's, ``p_uv`` the lateral edge's.
-One reverse sweep gives the derivative of the expected loss by every q.
+One reverse sweep gives the derivative of the expected loss by every q. Certain compromise is held at ``1 - CERTAIN``,
+so that removing what causes it still shows in the derivatives.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 
 MAX_SWEEPS = 500
+CERTAIN = 1e-9
+"""Least probability to escape direct entry, of a patch's findings and of a service."""
 
 
 @compiled_apart
@@ -46,9 +49,10 @@ def fixed_point(S, st, k, tolerance):  # type: ignore[no-untyped-def]
 
 @compiled_apart
 def adjoint(S, st, k, tolerance):  # type: ignore[no-untyped-def]
-    """d(sum of q_v loss_v) / d(base escape of v), negated, into ``adjoint``; after ``fixed_point``.
+    """x_v = d(sum of q_u loss_u) / d(a push to q_v alone) into ``adjoint``; after ``fixed_point``.
 
-    With x_v the derivative by q_v, x_u = loss_u + sum_{u -> v} x_v p_uv (1 - q_v) / (1 - q_u p_uv), iterated on cycles.
+    x_u = loss_u + sum_{u -> v} x_v p_uv (1 - q_v) / (1 - q_u p_uv), iterated on cycles. The derivative by the base
+    escape of v is -x_v (1 - q_v) / base_v.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
@@ -92,21 +96,70 @@ def mitigation(p, sc, day):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def patch_survival(S, st, k, j, day, informed):  # type: ignore[no-untyped-def]
-    """P(no entry through patch j's open findings within a window), publicly or with the hidden reachability."""
+def patch_survival(S, st, k, j, day):  # type: ignore[no-untyped-def]
+    """Public P(no entry through patch j's open findings within a window), as things stand on ``day``."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    static = S.patch[sc.p0 + j]
+    factor = mitigation(st.patch[w.p0 + j], sc, day)
+    survival = 1.0
+    for f in range(static.find0, static.find1):
+        survival *= 1.0 - st.attempt[w.c0 + S.entry_cve[f]] * min(S.entry[f] * factor, 1.0)
+    return max(survival, CERTAIN)
+
+
+@compiled
+def survival_over(S, st, k, j, start, informed):  # type: ignore[no-untyped-def]
+    """P(no entry through patch j within the window from day ``start``), publicly or with the hidden reachability.
+
+    An attempt comes on a uniform day: the findings count for the days on which they are open, and mitigated for those
+    on which a mitigation is in force.
+    """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     p = st.patch[w.p0 + j]
     static = S.patch[sc.p0 + j]
-    factor = mitigation(p, sc, day) * (p.truth if informed else 1.0)
+    end = start + sc.window_days
+    if p.done:
+        end = min(max(p.done_day, start), end)
+    eased = max(min(p.mitigated_until, end) - max(p.mitigated_from, start), 0.0) / sc.window_days
+    clear = (end - start) / sc.window_days - eased
+    truth = p.truth if informed else 1.0
     survival = 1.0
     for f in range(static.find0, static.find1):
-        survival *= 1.0 - st.attempt[w.c0 + S.entry_cve[f]] * min(S.entry[f] * factor, 1.0)
-    return survival
+        entry = clear * min(S.entry[f] * truth, 1.0)
+        if eased > 0.0:
+            entry += eased * min(S.entry[f] * truth * sc.mitigate_hazard, 1.0)
+        survival *= 1.0 - st.attempt[w.c0 + S.entry_cve[f]] * entry
+    return max(survival, CERTAIN)
+
+
+@compiled_apart
+def loss_over(S, st, k, start, informed):  # type: ignore[no-untyped-def]
+    """Estimated loss (k€) of the window from day ``start``, with every change within it; sets base, survival and q."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for v in range(sc.ns):
+        st.service[w.s0 + v].base = 1.0
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        p.survival = 1.0
+        if p.known > 0 and not (p.done and p.done_day <= start):
+            p.survival = survival_over(S, st, k, j, start, informed)
+            st.service[w.s0 + S.patch[sc.p0 + j].service].base *= p.survival
+    _hold_base(st, w.s0, sc.ns)
+    fixed_point(S, st, k, 1e-12)
+    return expected_loss(S, st, k)
 
 
 @compiled
-def set_base(S, st, k, informed):  # type: ignore[no-untyped-def]
+def _hold_base(st, first, count):  # type: ignore[no-untyped-def]
+    for v in range(first, first + count):
+        st.service[v].base = max(st.service[v].base, CERTAIN)
+
+
+@compiled
+def set_base(S, st, k):  # type: ignore[no-untyped-def]
     """Escape probability of every service from direct entry, from the open patches' findings."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
@@ -118,8 +171,9 @@ def set_base(S, st, k, informed):  # type: ignore[no-untyped-def]
         if p.done or p.known == 0:
             p.survival = 1.0
             continue
-        p.survival = patch_survival(S, st, k, j, day, informed)
+        p.survival = patch_survival(S, st, k, j, day)
         st.service[w.s0 + S.patch[sc.p0 + j].service].base *= p.survival
+    _hold_base(st, w.s0, sc.ns)
 
 
 @compiled
@@ -129,15 +183,15 @@ def marginal(S, st, k, j):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     v = st.service[w.s0 + S.patch[sc.p0 + j].service]
     survival = st.patch[w.p0 + j].survival
-    return v.adjoint * (1.0 - v.q) * (1.0 - survival) / max(survival, 1e-12)
+    return v.adjoint * (1.0 - v.q) * (1.0 - survival) / survival
 
 
 @compiled_apart
-def estimate(S, st, k, informed):  # type: ignore[no-untyped-def]
+def estimate(S, st, k):  # type: ignore[no-untyped-def]
     """Bases, fixed point, adjoint and every patch's marginal; returns the expected loss a window (k€)."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    set_base(S, st, k, informed)
+    set_base(S, st, k)
     fixed_point(S, st, k, 1e-12)
     adjoint(S, st, k, 1e-12)
     for j in range(sc.np):

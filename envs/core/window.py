@@ -142,7 +142,7 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
         flow.longest = flow.total = flow.opened = 0.0
     set_attempts(S, st, k)
     read_findings(S, st, k)
-    w.open_risk = risk.estimate(S, st, k, False)
+    w.open_risk = risk.estimate(S, st, k)
     agenda.choose_agenda(S, st, k)
     agenda.choose_slots(S, st, k)
     agenda.refresh_rows(S, st, k, True, True)
@@ -166,10 +166,28 @@ def set_attempts(S, st, k):  # type: ignore[no-untyped-def]
     for n in range(sc.nc):
         c = st.cve[w.c0 + n]
         st.attempt[w.c0 + n] = 0.0
-        if c.known <= w.t:
-            st.attempt[w.c0 + n] = min(c.mean_breadth * c.window_probability * sc.attempt_multiplier, 1.0)
+        if c.known <= latest(w, sc):
+            st.attempt[w.c0 + n] = expected_attempt(c, sc)
             if c.known == w.t:
                 mark_patches(S, st, k, n)
+
+
+@compiled
+def latest(w, sc):  # type: ignore[no-untyped-def]
+    """The window up to which findings are known: this one, in the tail the episode's last."""
+    return min(w.t, sc.windows - 1)
+
+
+@compiled
+def expected_attempt(c, sc):  # type: ignore[no-untyped-def]
+    """E[min(breadth * P(exploited somewhere) * threat level, 1)] over the posterior of the breadth."""
+    chance = c.window_probability * sc.attempt_multiplier
+    if chance <= 1.0:
+        return c.mean_breadth * chance
+    mean = 0.0
+    for a in range(BREADTH_ATOMS):
+        mean += c.weights[a] * min(sc.atoms[a] * chance, 1.0)
+    return mean
 
 
 @compiled
@@ -217,7 +235,7 @@ def _read_patch(S, st, k, j):  # type: ignore[no-untyped-def]
     for f in range(static.find0, static.find1):
         finding = S.finding[f]
         c = st.cve[w.c0 + finding.cve]
-        if c.known > w.t:
+        if c.known > latest(w, sc):
             continue
         p.known += 1
         p.cvss = max(p.cvss, finding.cvss)
@@ -272,8 +290,7 @@ def _carry_out(S, st, k, j):  # type: ignore[no-untyped-def]
     else:
         owner = static.owner
         maker = party(st, static.vendor)
-        price = st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0
-        book(S, st, k, owner, maker, FEE, static.fee * price)
+        book(S, st, k, owner, maker, FEE, p.fee)
         if static.vendor >= 0:
             spent += book(S, st, k, maker, nature(st), SUPPORT, sc.support_keur)
         if random.uniform(w.seed, random.REGRESSION, static.uid, w.t) < p.regression:
@@ -331,9 +348,7 @@ def _book_downtime(S, st, k):  # type: ignore[no-untyped-def]
         if flow.opened <= 0.0:
             continue
         owner = S.flow[sc.r0 + r].owner
-        hours = (
-            flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
-        )
+        hours = flow.longest + sc.downtime_overlap * (flow.total - flow.longest) + sc.setup_hours * flow.opened
         cost = book(S, st, k, owner, nature(st), DOWNTIME, hours * flow.true_rate * agenda.price_of_hour(S, st, k, r))
         w.downtime_hours += hours
         w.downtime_keur += cost
@@ -344,7 +359,8 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     """Attempts of a window, and the loss they bring: sampled, or its expectation given what was seen so far.
 
     The expectation is the noisy-OR estimate with the hidden reachability and the posterior breadth: an upper bound
-    of the mean of the sampled law (``patchpact check`` prints by how much).
+    of the mean of the sampled law (``patchpact check`` prints by how much). Findings that are not known when the
+    last window closes never come: the tail is the loss of what was left open.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
@@ -355,7 +371,7 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     reached = 0
     for n in range(sc.nc):
         c = st.cve[w.c0 + n]
-        if c.known > window:
+        if c.known > min(window, sc.windows - 1):
             continue
         static = S.cve[sc.c0 + n]
         attempted = False
@@ -383,7 +399,7 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     for n in range(reached):
         v = st.service[w.s0 + n].queue
         w.incidents += 1.0
-        _book_loss(S, st, k, v, st.service[w.s0 + v].hit, S.service[sc.s0 + v].loss, window)
+        _book_loss(S, st, k, st.service[w.s0 + v].hit, S.service[sc.s0 + v].loss, window)
 
 
 @compiled
@@ -420,21 +436,26 @@ def _learn_breadth(c, sc, attempted):  # type: ignore[no-untyped-def]
     """Bayes on the discretised breadth: an attempt seen here makes broad exploitation likelier, silence less."""
     total = 0.0
     mean = 0.0
+    chance = c.window_probability * sc.attempt_multiplier
     for a in range(BREADTH_ATOMS):
-        x = min(sc.atoms[a] * c.window_probability * sc.attempt_multiplier, 1.0)
+        x = min(sc.atoms[a] * chance, 1.0)
         weight = c.weights[a] * (x if attempted else 1.0 - x)
         c.weights[a] = weight
         total += weight
         mean += weight * sc.atoms[a]
     if total > 1e-30:
-        c.mean_breadth = mean / total
+        scale = 1.0 / total
+        c.mean_breadth = mean * scale
         for a in range(BREADTH_ATOMS):
-            c.weights[a] /= total
+            c.weights[a] *= scale
+    else:  # impossible under every atom (a threat level that makes all of them certain): start over
+        for a in range(BREADTH_ATOMS):
+            c.weights[a] = sc.atom_weights[a]
 
 
 @compiled
-def _book_loss(S, st, k, v, origin, loss, window):  # type: ignore[no-untyped-def]
-    """Damage at service v, entered through patch ``origin``: it falls outside, and agents owe their shares of it.
+def _book_loss(S, st, k, origin, loss, window):  # type: ignore[no-untyped-def]
+    """Damage that entered through patch ``origin``: it falls outside, and agents owe their shares of it.
 
     IT, the owner of the service that was entered and the vendor of the component that let it happen are liable.
     """
@@ -457,35 +478,23 @@ def _book_loss(S, st, k, v, origin, loss, window):  # type: ignore[no-untyped-de
 
 @compiled
 def _book_expected_loss(S, st, k, window):  # type: ignore[no-untyped-def]
-    """Expected loss of the window; patches carried out in it count for the days before."""
+    """Expected loss of the window, shared among the open patches by what each one's removal would save."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    start = window * sc.window_days
-    for v in range(sc.ns):
-        st.service[w.s0 + v].base = 1.0
-    for j in range(sc.np):
-        p = st.patch[w.p0 + j]
-        p.survival = 1.0
-        open_share = 1.0
-        if p.done:
-            open_share = min(max((p.done_day - start) / sc.window_days, 0.0), 1.0)
-        if open_share > 0.0 and p.known > 0:
-            p.survival = 1.0 - open_share * (1.0 - risk.patch_survival(S, st, k, j, start, True))
-            st.service[w.s0 + S.patch[sc.p0 + j].service].base *= p.survival
-    risk.fixed_point(S, st, k, 1e-12)
+    total = risk.loss_over(S, st, k, window * sc.window_days, True)
     risk.adjoint(S, st, k, 1e-12)
-    total = risk.expected_loss(S, st, k)
     parts = 0.0
+    chances = 0.0
     for j in range(sc.np):
         if st.patch[w.p0 + j].survival < 1.0:
             parts += risk.marginal(S, st, k, j)
-    if parts <= 0.0:
-        return
+            chances += 1.0 - st.patch[w.p0 + j].survival
     for j in range(sc.np):
-        if st.patch[w.p0 + j].survival < 1.0:
-            _book_loss(
-                S, st, k, S.patch[sc.p0 + j].service, j, risk.marginal(S, st, k, j) / parts * total, window
-            )
+        p = st.patch[w.p0 + j]
+        if p.survival < 1.0:
+            # where compromise is so certain that no single removal would save anything, by the chance of entry
+            share = risk.marginal(S, st, k, j) / parts if parts > 0.0 else (1.0 - p.survival) / chances
+            _book_loss(S, st, k, j, share * total, window)
 
 
 @compiled
@@ -496,7 +505,7 @@ def _book_fines(S, st, k):  # type: ignore[no-untyped-def]
     start = w.t * sc.window_days
     for j in range(sc.np):
         p = st.patch[w.p0 + j]
-        if p.known == 0 or p.due >= start + sc.window_days or p.done_day >= 0.0 and p.done_day < start:
+        if p.known == 0 or p.due >= start + sc.window_days or (p.done_day >= 0.0 and p.done_day < start):
             continue
         end = p.done_day if p.done else start + sc.window_days
         days = end - max(p.due, start)
@@ -537,7 +546,7 @@ def _finish(S, st, k):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     set_attempts(S, st, k)
     read_findings(S, st, k)
-    w.risk_left_keur = risk.estimate(S, st, k, False) * sc.tail_windows
+    w.risk_left_keur = _tail_risk(S, st, k)
     w.open_risk = w.risk_left_keur / max(sc.tail_windows, 1)
     for window in range(sc.windows, sc.windows + sc.tail_windows):
         book_incidents(S, st, k, window)
@@ -549,3 +558,22 @@ def _finish(S, st, k):  # type: ignore[no-untyped-def]
     w.planned_n = 0
     w.over = 1
     agenda.refresh_rows(S, st, k, True, True)
+
+
+@compiled
+def _tail_risk(S, st, k):  # type: ignore[no-untyped-def]
+    """Public estimate of the loss over the tail; worked out anew while mitigations run out."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    total = 0.0
+    loss = 0.0
+    runs_out = True
+    for window in range(sc.windows, sc.windows + sc.tail_windows):
+        start = window * sc.window_days
+        if runs_out:
+            loss = risk.loss_over(S, st, k, start, False)
+            runs_out = False
+            for j in range(sc.np):
+                runs_out |= not st.patch[w.p0 + j].done and st.patch[w.p0 + j].mitigated_until > start
+        total += loss
+    return total
