@@ -101,13 +101,16 @@ def _inside(own: Sequence[Patch], seed: int) -> list[tuple[int, int]]:
 
 def _across(own: Sequence[Patch], below: Sequence[Patch], seed: int) -> list[tuple[int, int]]:
     """Rule 4: the callee's copy of a wire format first."""
-    pairs = []
+    copies: dict[str, list[int]] = {}
+    for other in below:
+        copies.setdefault(other.component, []).append(other.uid)
+    pairs: list[tuple[int, int]] = []
     for patch in own:
         if not any(word in patch.component.lower() for word in WIRE_FORMATS):
             continue
         if uniform(seed, "callee first", patch.uid) >= CALLEE_FIRST:
             continue
-        pairs += [(patch.uid, other.uid) for other in below if other.component == patch.component]
+        pairs += [(patch.uid, other) for other in copies.get(patch.component, ())]
     return pairs
 
 

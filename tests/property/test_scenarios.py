@@ -327,20 +327,36 @@ names = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1,
 
 @st.composite
 def plain_graphs(draw: st.DrawFn) -> nx.DiGraph:
-    """Graphs of up to 8 nodes, any calls, and some stated attributes: all of them load."""
-    count = draw(st.integers(1, 8))
-    labels = draw(st.lists(st.one_of(names, st.integers(), st.tuples(st.integers(), names)), min_size=count,
-                           max_size=count, unique_by=str))  # fmt: skip
+    """Graphs of up to 8 nodes, any calls (circles too), and some stated attributes: all of them load."""
+    labels = draw(
+        st.lists(
+            st.one_of(names, st.integers(), st.tuples(st.integers(), names)), min_size=1, max_size=8, unique_by=str
+        )
+    )
+    pool = st.sampled_from(["lib", "grpc", "engine"])
+    shipped = st.lists(pool, max_size=2, unique=True).map(lambda found: [{"component": name} for name in found])
+    found = st.lists(st.tuples(pool, st.sampled_from(["CVE-1", "CVE-2"])), max_size=2, unique=True).map(
+        lambda pairs: [{"component": component, "cve": cve} for component, cve in pairs]
+    )
+    stated = st.fixed_dictionaries(
+        {},
+        optional={
+            "kind": st.sampled_from(SERVICE_KINDS),
+            "exposed": st.booleans(),
+            "revenue_keur_per_hour": st.floats(0, 100),
+            "owner": st.sampled_from(["a", "b", "c"]),
+            "tenant": st.sampled_from(["x", "y"]),
+            "components": shipped,
+            "findings": found,
+        },
+    )
+    chosen = st.sets(
+        st.sampled_from(["kind", "exposed", "revenue_keur_per_hour", "owner", "tenant", "components", "findings"])
+    )
+    keep = draw(chosen)
     graph = nx.DiGraph()
     for label in labels:
-        kind = draw(st.sampled_from([None, *SERVICE_KINDS]))
-        graph.add_node(label, **({} if kind is None else {"kind": kind}))
-        if draw(st.booleans()):
-            graph.nodes[label]["exposed"] = draw(st.booleans())
-        if draw(st.integers(0, 4)) == 0:
-            graph.nodes[label]["revenue_keur_per_hour"] = draw(st.floats(0, 100))
-        if draw(st.integers(0, 4)) == 0:
-            graph.nodes[label]["tenant"] = draw(names)
+        graph.add_node(label, **{name: value for name, value in draw(stated).items() if name in keep})
     for source in labels:
         for target in labels:
             if source != target and draw(st.integers(0, 3)) == 0:
@@ -348,17 +364,22 @@ def plain_graphs(draw: st.DrawFn) -> nx.DiGraph:
     return graph
 
 
-@settings(max_examples=80)
+@settings(max_examples=200)
 @given(graph=plain_graphs(), seed=st.integers(0, 2**63 - 1))
 def test_every_plain_graph_loads(graph: nx.DiGraph, seed: int) -> None:
     scenario = loaded(load_scenario, graph, scenario_seed=seed)
     assert isinstance(scenario, Scenario)
     assert [service.name for service in scenario.services] == [str(node) for node in graph]
-    assert loaded(load_scenario, nx.node_link_data(graph), scenario_seed=seed) == replace(
-        scenario, sources=("plugged in: graph",)
-    )
-    ships = {service.name for service in scenario.services if service.kind != "external"}
-    assert {patch.service for patch in scenario.patches} == ships
+    assert loaded(load_scenario, nx.node_link_data(graph), scenario_seed=seed) == scenario
+    for node, stated in graph.nodes(data=True):
+        ships = {patch.component for patch in scenario.patches if patch.service == str(node)}
+        lists = [stated[name] for name in ("findings", "components") if name in stated]
+        if stated.get("kind") == "external":
+            assert not ships
+        elif lists:
+            assert ships == {row["component"] for row in lists[0]}
+        else:
+            assert ships
 
 
 OPTIONS = [*PARAMETERS, "services", "tenants", "scenario_seed", "unconfirmed", "self", "id", "widows", "", "a b"]
@@ -417,7 +438,13 @@ def bare(graph: nx.DiGraph) -> nx.DiGraph:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> nx.DiGraph:
-    if draw(st.booleans()):
+    """A graph with uids: bundled, drawn, or any; with all attributes, or bare."""
+    origin = draw(st.sampled_from(["bundled", "drawn", "any", "any"]))
+    if origin == "any":
+        graph = draw(plain_graphs())
+        nx.set_node_attributes(graph, {node: 3 * k for k, node in enumerate(graph)}, "uid")
+        return graph
+    if origin == "bundled":
         graph = load_scenario(draw(st.sampled_from([id_ for id_ in scenario_ids() if "large" not in id_]))).graph()
     else:
         size, seed, tenants = draw(st.integers(1, 30)), draw(st.integers(0, 10**6)), draw(st.integers(1, 3))
@@ -425,7 +452,7 @@ def worlds(draw: st.DrawFn) -> nx.DiGraph:
     return bare(graph) if draw(st.booleans()) else graph
 
 
-@settings(max_examples=30)
+@settings(max_examples=200)
 @given(graph=worlds(), seed=st.integers(0, 10**9), order=st.randoms(use_true_random=False), data=st.data())
 def test_names_and_order_change_nothing_drawn(graph: nx.DiGraph, seed: int, order: random.Random, data: Any) -> None:
     labels = data.draw(st.lists(names, min_size=len(graph), max_size=len(graph), unique=True))
@@ -433,7 +460,6 @@ def test_names_and_order_change_nothing_drawn(graph: nx.DiGraph, seed: int, orde
     after = loaded(load_scenario, renamed(graph, labels, order), scenario_seed=seed)
     assert isinstance(before, Scenario)
     assert isinstance(after, Scenario)
-    assert before.patches
     assert described(after) == described(before)
 
 
@@ -443,6 +469,7 @@ def test_names_and_order_of_a_file(folder: Path, order: random.Random, labels: l
     """Rows of a YAML file in another order, services under other names, uids kept."""
     content = copy.deepcopy(SHOP)
     del content["patches"]
+    content["findings"].append({"service": "db", "component": "engine", "cve": "CVE-1"})
     for section in ("findings", "entrypoints", "agents"):
         for uid, row in enumerate(content[section]):
             row["uid"] = uid
