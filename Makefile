@@ -10,7 +10,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 export PYTHONUNBUFFERED := 1
 
 # What `make demo` runs.
-DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 180000 --seed 0 --out runs/demo --evaluation-episodes 0 \
+DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 120000 --seed 0 --out runs/demo --evaluation-episodes 0 \
   && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
 
 .PHONY: help setup demo test test-slow lint format types bench benchmark games constraints clean

@@ -87,7 +87,7 @@ world: {windows: 2, motions_per_window: 3}
 governance: {voting: three_quarters, recognition: rotating}
 """
 
-PLAY = '''
+PLAY = """
 import sys, warnings
 import numpy as np
 from patchpact.agents.roles import ROLES, action_names, layout
@@ -154,9 +154,7 @@ except ScenarioError as error:
 else:
     raise AssertionError("a misspelt rule was taken")
 print("played")
-'''
-
-
+"""
 
 
 def test_two_modules_two_lines_and_a_scenario(repository, tmp_path):

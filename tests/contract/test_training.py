@@ -113,9 +113,7 @@ print(json.dumps(acts))
     policies = load_policy(run)
     drawn = {role: states(role) for role in policies}
     arrays = {
-        name: array
-        for role, (seen, mask) in drawn.items()
-        for name, array in ((role, seen), (f"{role}_mask", mask))
+        name: array for role, (seen, mask) in drawn.items() for name, array in ((role, seen), (f"{role}_mask", mask))
     }
     np.savez(tmp_path / "states.npz", **arrays)
     output = subprocess.run(
@@ -123,9 +121,7 @@ print(json.dumps(acts))
     )
     assert output.returncode == 0, output.stderr
     rng = np.random.default_rng(0)
-    assert json.loads(output.stdout) == {
-        role: policies[role].act(*drawn[role], rng).tolist() for role in policies
-    }
+    assert json.loads(output.stdout) == {role: policies[role].act(*drawn[role], rng).tolist() for role in policies}
 
 
 def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -> None:
@@ -201,16 +197,12 @@ def test_a_stopped_run_goes_on_exactly(number: signal.Signals, tmp_path: Path) -
     resume(stopped.out, progress=False)
     assert curve(Path(stopped.out)) == curve(whole)
     for role in load_policy(whole):
-        weights = [
-            (place / "policy" / f"{role}.safetensors").read_bytes() for place in (whole, Path(stopped.out))
-        ]
+        weights = [(place / "policy" / f"{role}.safetensors").read_bytes() for place in (whole, Path(stopped.out))]
         assert weights[0] == weights[1]
 
 
 @pytest.mark.slow
-def test_full_disk_gives_one_line_and_resumes(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_gives_one_line_and_resumes(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
     from patchpact.training.rllib.trainer import Trainer

@@ -51,9 +51,7 @@ def test_named_commands_and_targets_exist(repository: Path, document: str) -> No
     text = (repository / document).read_text(encoding="utf-8")
     known = {command.name for command in COMMANDS} | {"COMMAND"}
     assert set(re.findall(r"(?:`|^)patchpact ([a-z]+)", text, re.MULTILINE)) <= known
-    targets = set(
-        re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    targets = set(re.findall(r"^([a-z-]+):", (repository / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
 

@@ -48,9 +48,7 @@ def imports(name: str, file: Path) -> set[str]:
             if node.level:
                 package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
                 base = ".".join([*package[: len(package) - node.level + 1], *([base] if base else [])])
-            found |= {
-                f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names
-            }
+            found |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names}
     return found
 
 
@@ -67,9 +65,7 @@ def top(name: str) -> str:
 
 
 def test_modules_are_found() -> None:
-    assert {"patchpact", "patchpact.scenarios", "patchpact.envs.core", "patchpact.training.config"} <= set(
-        MODULES
-    )
+    assert {"patchpact", "patchpact.scenarios", "patchpact.envs.core", "patchpact.training.config"} <= set(MODULES)
 
 
 def test_imports_run_one_way() -> None:
@@ -89,9 +85,7 @@ def test_agents_itself_imports_nothing_of_ours() -> None:
 def test_no_bare_imports() -> None:
     """A bare name would give each class a second identity."""
     bare = set(FOLDERS) - {"patchpact"}
-    wrong = [
-        f"{name} imports {other}" for name, used in IMPORTS.items() for other in used if top(other) in bare
-    ]
+    wrong = [f"{name} imports {other}" for name, used in IMPORTS.items() for other in used if top(other) in bare]
     assert not wrong
 
 

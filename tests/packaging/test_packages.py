@@ -47,9 +47,7 @@ def test_no_code_outside_packages(repository: Path, folders: dict[str, str]) -> 
     for top in ("patchpact", "scenarios", "agents", "envs", "training"):
         for file in (repository / top).rglob("*.py"):
             folder = file.parent.relative_to(repository).as_posix()
-            assert folder in folders.values(), (
-                f"{folder} has no __init__.py: it would be missing from the wheel"
-            )
+            assert folder in folders.values(), f"{folder} has no __init__.py: it would be missing from the wheel"
 
 
 def test_constraints_are_exact_and_complete(pyproject: dict, repository: Path) -> None:
@@ -64,9 +62,7 @@ def test_constraints_are_exact_and_complete(pyproject: dict, repository: Path) -
     for need in [Requirement(text) for texts in lists for text in texts]:
         pin = pins.get(re.sub(r"[-_.]+", "-", need.name).lower())
         assert pin is not None, f"constraints.txt has no {need.name}"
-        assert need.specifier.contains(Version(pin)), (
-            f"constraints.txt: {need.name}=={pin} is not {need.specifier}"
-        )
+        assert need.specifier.contains(Version(pin)), f"constraints.txt: {need.name}=={pin} is not {need.specifier}"
 
 
 def test_version() -> None:
@@ -97,9 +93,7 @@ start = time.perf_counter()
 took = time.perf_counter() - start
 print(json.dumps([sorted({{name.split('.')[0] for name in sys.modules}}), took]))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True)
     names, took = json.loads(done.stdout)
     return set(names), took
 

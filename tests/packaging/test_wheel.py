@@ -22,9 +22,7 @@ def run(*command: str, **kwargs: object) -> str:
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy: a build leaves files beside the sources, and takes old ones up."""
     copy = tmp_path_factory.mktemp("source") / "patchpact"
-    skip = shutil.ignore_patterns(
-        ".*", "__pycache__", "build", "dist", "runs", "*.egg-info", "tests", "notebooks"
-    )
+    skip = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "runs", "*.egg-info", "tests", "notebooks")
     shutil.copytree(repository, copy, ignore=skip)
     out = tmp_path_factory.mktemp("wheel")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(copy))

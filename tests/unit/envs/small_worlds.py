@@ -62,7 +62,11 @@ def patch(uid: int, at: int, **changes: Any) -> Patch:
 
 
 def seats(businesses: int = 1, vendors: int = 1, budget: float = 1000.0) -> tuple[AgentSpec, ...]:
-    names = [("it", 0, 2), *(("business", n, 2) for n in range(businesses)), *(("vendor", n, 1) for n in range(vendors))]
+    names = [
+        ("it", 0, 2),
+        *(("business", n, 2) for n in range(businesses)),
+        *(("vendor", n, 1) for n in range(vendors)),
+    ]
     return tuple(
         AgentSpec(uid, f"{role}_{n}", role, role, weight, budget) for uid, (role, n, weight) in enumerate(names)
     )

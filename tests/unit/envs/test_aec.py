@@ -57,7 +57,11 @@ def test_the_usual_module_offers_the_usual_functions():
     parallel = patchpact_v1.parallel_env(windows=1)
     assert parallel.metadata["name"] == "patchpact_v1"
     assert parallel.scenario.id == "boutique-v1" and parallel.scenario.parameters["windows"] == 1
-    for env in (patchpact_v1.env(windows=1), patchpact_v1.raw_env(windows=1), patchpact.make_aec("boutique-v1", windows=1)):
+    for env in (
+        patchpact_v1.env(windows=1),
+        patchpact_v1.raw_env(windows=1),
+        patchpact.make_aec("boutique-v1", windows=1),
+    ):
         env.reset(seed=0)
         assert env.possible_agents == parallel.possible_agents
         assert env.metadata["name"] == "patchpact_v1"

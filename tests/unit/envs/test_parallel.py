@@ -104,7 +104,22 @@ def test_observations_are_copies(env):
     assert np.array_equal(env.engine.state.observation, before)
 
 
-ILLEGAL = [-1, -(2**63), 2**63, 10**30, 10**6, np.int64(-5), np.int32(4000), np.uint64(2**64 - 1), 3.7, None, "pass", np.nan, [0], np.array([0, 1])]
+ILLEGAL = [
+    -1,
+    -(2**63),
+    2**63,
+    10**30,
+    10**6,
+    np.int64(-5),
+    np.int32(4000),
+    np.uint64(2**64 - 1),
+    3.7,
+    None,
+    "pass",
+    np.nan,
+    [0],
+    np.array([0, 1]),
+]
 
 
 @pytest.mark.parametrize("phase", ["propose", "vote"])
@@ -114,13 +129,13 @@ def test_an_illegal_action_is_the_no_op_and_says_so(phase, bad):
     outcomes = []
     for meddle in (False, True):
         env = PatchpactEnv(sw.one_service(2, motions_per_window=3))
-        observations, _ = env.reset(seed=0)
+        env.reset(seed=0)
         if phase == "vote":
             row = int(np.flatnonzero(env.engine.state.row["patch"][0] == 0)[0])
-            observations, *_ = env.step({"it_0": layout.NOMINATE_START + 4 * row})
+            env.step({"it_0": layout.NOMINATE_START + 4 * row})
             assert env.view().phase == "vote"
         no_op = layout.ABSTAIN if phase == "vote" else layout.PASS
-        given: dict[str, Any] = {name: no_op for name in env.agents}
+        given: dict[str, Any] = dict.fromkeys(env.agents, no_op)
         if meddle:
             given["business_0"] = bad
         *result, infos = env.step(given)
@@ -217,7 +232,7 @@ def test_two_fresh_environments_draw_different_worlds():
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_seeds_out_of_range_are_refused(env, seed):
-    with pytest.raises(ValueError, match="seed: .*give a whole number"):
+    with pytest.raises(ValueError, match=r"seed: .*give a whole number"):
         env.reset(seed=seed)
 
 

@@ -158,7 +158,9 @@ def test_results_are_copies_unless_views_are_asked_for():
         seen = first
         for _ in range(10):
             seen, rewards, *_ = vec.step(draw(seen, rngs))
-        same = np.array_equal(first["it"]["observation"], kept) and np.array_equal(first["business"]["action_mask"], mask)
+        same = np.array_equal(first["it"]["observation"], kept) and np.array_equal(
+            first["business"]["action_mask"], mask
+        )
         assert same is copy
         assert np.shares_memory(rewards["it"], vec.engine.state.reward) is not copy
 

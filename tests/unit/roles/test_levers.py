@@ -59,7 +59,9 @@ class TestBusiness:
         assert {key for key, can in legal.items() if not can} == {(0, "full"), (0, "canary")}
         assert not table.legal(1, "freeze") and table.legal(2, "freeze")
         column = layout.global_feature("freeze")
-        assert table.state.observation[0, :, column].tolist() == [1.0, 1.0, 0.0, 1.0], "own for business, any for others"
+        assert table.state.observation[0, :, column].tolist() == [1.0, 1.0, 0.0, 1.0], (
+            "own for business, any for others"
+        )
         table.wait(1)
         assert table.legal(int(table.world["proposer"]), f"nominate:{table.row(0)}:full")
 
@@ -114,7 +116,9 @@ class TestVendor:
             assert table.legal(VENDOR, f"expedite:{table.row(0)}") is legal
 
     def test_a_backport_lowers_the_risk_of_regression_once(self):
-        world = sw.one_service(patch_changes={"regression_probability": 0.5}, motions_per_window=3, regression_log_sd=0.3)
+        world = sw.one_service(
+            patch_changes={"regression_probability": 0.5}, motions_per_window=3, regression_log_sd=0.3
+        )
         table = sw.Table(world)
         p, lever = table.state.patch[0], f"backport:{table.row(0)}"
         true, public = float(p["regression"]), float(p["public_regression"])
@@ -124,7 +128,9 @@ class TestVendor:
         assert table.paid(VENDOR, "backport") == pytest.approx(-parameters(table)["backport_price_keur"])
         assert not table.legal(VENDOR, lever)
         column = table.row(0) * layout.ROW_WIDTH + layout.row_feature("regression")
-        assert table.state.observation[0, :, column] == pytest.approx([factor * 0.5, factor * 0.5, factor * true], rel=1e-6)
+        assert table.state.observation[0, :, column] == pytest.approx(
+            [factor * 0.5, factor * 0.5, factor * true], rel=1e-6
+        )
 
     def test_only_own_components_are_targets(self):
         world = sw.one_service(2, agents=sw.seats(vendors=2), patch_changes={"release_window": 3})

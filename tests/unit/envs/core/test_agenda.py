@@ -104,9 +104,7 @@ def test_unlocked_risk_is_shared_among_what_is_missing():
     table = sw.Table(sw.replace(world, patches=patches))
     risk = table.state.patch["risk"]
     unlocked = {n: float(table.state.row["unlocked"][0, table.row(n)]) for n in range(4)}
-    assert unlocked == pytest.approx(
-        {0: risk[1] + risk[2] / 2, 1: risk[2] / 2, 2: 0.0, 3: risk[2] / 2}, rel=1e-12
-    )
+    assert unlocked == pytest.approx({0: risk[1] + risk[2] / 2, 1: risk[2] / 2, 2: 0.0, 3: risk[2] / 2}, rel=1e-12)
     table.motion(0)
     assert float(table.state.row["unlocked"][0, table.row(1)]) == pytest.approx(float(risk[2]) / 2)
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,10 +94,12 @@ print(play(Engine([load_scenario("sock-shop-v1", windows=5)], 1), [3], STEPS)[0]
 
 
 def test_another_process_plays_the_same(alone, tmp_path):
-    (tmp_path / "test_engine_child.py").write_text(open(__file__, encoding="utf-8").read(), encoding="utf-8")
+    (tmp_path / "test_engine_child.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
     code = _CHILD.format(paths=[str(tmp_path), str(os.path.dirname(sw.__file__))])
     environment = {**os.environ, "PYTHONHASHSEED": "77"}
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
+    )
     assert child.returncode == 0, child.stderr
     assert child.stdout.strip() == alone[3]
 
@@ -134,7 +137,9 @@ def test_an_ended_world_stands_still_without_autoreset():
     engine.reset(np.array([5], np.uint64))
     sw.idle(engine)
     state = engine.state
-    before = {name: getattr(state, name).copy() for name in ("observation", "mask", "world", "patch", "agent", "totals")}
+    before = {
+        name: getattr(state, name).copy() for name in ("observation", "mask", "world", "patch", "agent", "totals")
+    }
     legal = [np.flatnonzero(mask).tolist() for mask in state.mask[0]]
     assert legal == [[layout.PASS]] * engine.num_agents
     for action in (0, 3, 10**9):
@@ -191,7 +196,9 @@ def test_what_comes_from_outside_does_not_hang_on_actions(name):
 
 def test_regressions_are_keyed_by_patch_and_window_not_by_order():
     """The same patch in the same window fails or holds alike, whatever else is in the plan."""
-    world = sw.one_service(3, motions_per_window=4, windows=1, tail_windows=0, patch_changes={"regression_probability": 0.5})
+    world = sw.one_service(
+        3, motions_per_window=4, windows=1, tail_windows=0, patch_changes={"regression_probability": 0.5}
+    )
     outcomes = set()
     for seed in range(20):
         alone = sw.Table(world, seed)
@@ -340,7 +347,12 @@ class TestExtremes:
             {"windows": 1, "motions_per_window": 1, "tail_windows": 0},
             {"windows": 1, "tail_windows": 52},
             {"loss_multiplier": 1000.0, "attempt_multiplier": 1000.0},
-            {"loss_multiplier": 1000.0, "attempt_multiplier": 1000.0, "incident_loss": "expected", "breadth_median": 1.0},
+            {
+                "loss_multiplier": 1000.0,
+                "attempt_multiplier": 1000.0,
+                "incident_loss": "expected",
+                "breadth_median": 1.0,
+            },
             {"attempt_multiplier": 0.0},
             {"breadth_median": 1e-9, "breadth_log_sd": 6.0},
             {"breadth_median": 1.0, "breadth_log_sd": 6.0, "incident_loss": "expected"},
@@ -364,7 +376,9 @@ class TestExtremes:
 
     def test_scores_of_zero_and_one(self):
         findings = [sw.finding(0, 0, epss=0.0, cvss=0.0), sw.finding(1, 0, epss=1.0, cvss=10.0, confidence=0.0)]
-        self.play_through(sw.scenario([sw.service(0)], (), findings, [sw.patch(0, 0), sw.patch(1, 0)], breadth_median=1.0))
+        self.play_through(
+            sw.scenario([sw.service(0)], (), findings, [sw.patch(0, 0), sw.patch(1, 0)], breadth_median=1.0)
+        )
 
     def test_no_revenue_no_effort_no_downtime_no_loss(self):
         world = sw.one_service(

@@ -192,7 +192,11 @@ def test_legal_votes_for_every_rule_pass_the_way_the_rule_says():
 
 def test_the_veto_role_stops_what_the_others_want():
     heavy = tuple(sw.replace(a, vote_weight=100 if a.role == "it" else 1) for a in sw.seats())
-    for role, rejecting, passes in (("business", BUSINESS, False), ("vendor", BUSINESS, True), ("vendor", VENDOR, False)):
+    for role, rejecting, passes in (
+        ("business", BUSINESS, False),
+        ("vendor", BUSINESS, True),
+        ("vendor", VENDOR, False),
+    ):
         table = sw.Table(sw.one_service(agents=heavy, voting="veto", veto_role=role))
         assert table.motion(0, votes={rejecting: "reject"}) is passes
 

@@ -9,7 +9,9 @@ from patchpact.envs.core import pack
 from patchpact.scenarios import AgentSpec, Entrypoint, ScenarioError, load_scenario
 
 
-@pytest.mark.parametrize(("median", "log_sd"), [(2e-4, 3.8), (0.1, 1.0), (0.5, 0.3), (1.0, 2.0), (1e-9, 6.0), (0.9, 6.0)])
+@pytest.mark.parametrize(
+    ("median", "log_sd"), [(2e-4, 3.8), (0.1, 1.0), (0.5, 0.3), (1.0, 2.0), (1e-9, 6.0), (0.9, 6.0)]
+)
 def test_breadth_atoms_keep_the_mean_of_the_clipped_breadth(median, log_sd):
     atoms, weights = pack.breadth_atoms(median, log_sd)
     assert weights.sum() == pytest.approx(1.0)
@@ -77,7 +79,11 @@ def test_queue_edges_go_both_ways_where_the_client_consumes():
     services = [sw.service(n) for n in range(3)]
     edges = [sw.edge(0, 0, 1, kind="queue", consumes=True), sw.edge(1, 2, 1, kind="queue", consumes=False)]
     static = pack.pack([sw.scenario(services, edges)])
-    pairs = {(u, int(e["other"])) for u in range(3) for e in static.outgoing[static.service["out0"][u] : static.service["out1"][u]]}
+    pairs = {
+        (u, int(e["other"]))
+        for u in range(3)
+        for e in static.outgoing[static.service["out0"][u] : static.service["out1"][u]]
+    }
     assert pairs == {(0, 1), (1, 0), (2, 1)}
     assert len({int(e["uid"]) for e in static.outgoing}) == 3
     assert static.scenario["acyclic"][0] == 0

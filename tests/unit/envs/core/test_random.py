@@ -21,7 +21,7 @@ def _normals(seed, count):
 def test_draws_are_uniform():
     draws = _uniforms(np.uint64(5), 7, 20000)
     assert stats.kstest(draws, "uniform").pvalue > 1e-4
-    assert 0.0 <= draws.min() and draws.max() < 1.0
+    assert draws.min() >= 0.0 and draws.max() < 1.0
 
 
 def test_draws_are_normal():

@@ -84,7 +84,9 @@ LOUD = {"breadth_median": 0.9, "attempt_multiplier": 1.0, "window_days": 30.0}
 def chain() -> Scenario:
     """s0 -> s1 -> s2 -> s3, a CVE of its own in s0 and in s2."""
     edges = [sw.edge(n, n, n + 1, 0.6) for n in range(3)]
-    return sw.scenario(services(4), edges, [sw.finding(0, 0), sw.finding(1, 2)], [sw.patch(0, 0), sw.patch(1, 2)], **LOUD)
+    return sw.scenario(
+        services(4), edges, [sw.finding(0, 0), sw.finding(1, 2)], [sw.patch(0, 0), sw.patch(1, 2)], **LOUD
+    )
 
 
 def in_tree() -> Scenario:
@@ -114,7 +116,9 @@ def diamond() -> Scenario:
 
 def cycle() -> Scenario:
     edges = [sw.edge(n, n, (n + 1) % 3, 0.6) for n in range(3)]
-    return sw.scenario(services(3), edges, [sw.finding(0, 0), sw.finding(1, 1)], [sw.patch(0, 0), sw.patch(1, 1)], **LOUD)
+    return sw.scenario(
+        services(3), edges, [sw.finding(0, 0), sw.finding(1, 1)], [sw.patch(0, 0), sw.patch(1, 1)], **LOUD
+    )
 
 
 def shared_behind() -> Scenario:
@@ -206,7 +210,9 @@ def test_marginal_is_exact_where_nothing_lies_behind():
     marginals = engine.state.patch["risk"].copy()
     for number in range(3):
         kept = [f for f in world.findings if f.uid != number]
-        fewer = sw.replace(world, findings=kept, patches=[sw.replace(p, findings=tuple({p.uid} - {number})) for p in world.patches])
+        fewer = sw.replace(
+            world, findings=kept, patches=[sw.replace(p, findings=tuple({p.uid} - {number})) for p in world.patches]
+        )
         rest = float(started(fewer).state.world["open_risk"][0])
         assert marginals[number] == pytest.approx(total - rest, rel=1e-9)
 
@@ -216,7 +222,13 @@ def test_certain_compromise_keeps_its_risk_and_its_loss():
     sure = {"epss": 1.0, "confidence": 1.0}
     findings = [sw.finding(0, 0, **sure), sw.finding(1, 0, **sure), sw.finding(2, 1, **sure)]
     patches = [sw.patch(0, 0), sw.patch(1, 0), sw.patch(2, 1)]
-    over = {"breadth_median": 1.0, "attempt_multiplier": 1000.0, "incident_loss": "expected", "windows": 1, "tail_windows": 0}
+    over = {
+        "breadth_median": 1.0,
+        "attempt_multiplier": 1000.0,
+        "incident_loss": "expected",
+        "windows": 1,
+        "tail_windows": 0,
+    }
     for count in (1, 2, 3):
         world = sw.scenario(services(2), [sw.edge(0, 0, 1, 1.0)], findings[:count], patches[:count], **over)
         table = sw.Table(world)
@@ -253,6 +265,8 @@ def test_sampled_incidents_stay_below_the_estimate(make):
 @pytest.mark.parametrize("log_sd", [1.0, 3.8])
 def test_hidden_breadth_keeps_the_mean(log_sd):
     """With a breadth that differs by CVE, clipped at 1, the estimate before anything was seen is the mean still."""
-    world = sw.one_service(1, breadth_median=0.05, breadth_log_sd=log_sd, window_days=30.0, finding_changes={"epss": 0.8})
+    world = sw.one_service(
+        1, breadth_median=0.05, breadth_log_sd=log_sd, window_days=30.0, finding_changes={"epss": 0.8}
+    )
     damage, _, risk = walk(world, 16000)
     assert abs(damage.mean() - risk[0]) <= 4.0 * damage.std() / np.sqrt(len(damage))

@@ -32,7 +32,9 @@ def unanimity(ballots, weights, veto, quota):
 
 
 def veto(ballots, weights, veto, quota):
-    return not any(v and b == -1 for v, b in zip(veto, ballots, strict=True)) and weighted(ballots, weights, veto, quota)
+    return not any(v and b == -1 for v, b in zip(veto, ballots, strict=True)) and weighted(
+        ballots, weights, veto, quota
+    )
 
 
 VOTING_ORACLES = {f.__name__: f for f in (majority, two_thirds, weighted, unanimity, veto)}
@@ -77,7 +79,8 @@ def test_recognition_rotates_by_turn():
 
 
 @pytest.mark.parametrize(
-    ("name", "weights"), [("random", (5, 0, 1)), ("weighted", (2, 2, 1)), ("weighted", (0, 1, 0)), ("weighted", (7, 0, 2))]
+    ("name", "weights"),
+    [("random", (5, 0, 1)), ("weighted", (2, 2, 1)), ("weighted", (0, 1, 0)), ("weighted", (7, 0, 2))],
 )
 def test_recognition_follows_its_shares_exactly(name, weights):
     """On an even grid of draws every agent gets its share."""

@@ -169,7 +169,9 @@ class Search:
         middle = (window + 0.5) * self.rules.days
         lasting = eased + self.rules.p["mitigate_windows"] * self.rules.days > middle
         upgrades, mitigates = np.isfinite(self.done_at), np.isfinite(self.eased_at)
-        wrong = ((upgrades | mitigates) & is_done) | (mitigates & np.isfinite(eased) & lasting) | (self.missing & ~is_done)
+        wrong = (
+            ((upgrades | mitigates) & is_done) | (mitigates & np.isfinite(eased) & lasting) | (self.missing & ~is_done)
+        )
         return np.flatnonzero(~wrong.any(1))
 
     def future(self, window: int, done: np.ndarray, eased: np.ndarray) -> np.ndarray:

@@ -45,7 +45,10 @@ def test_own_expected_account_change_is_the_change_of_the_account(mode, when, re
     """
     for deadlines, warranty in (("bod26_04", 0.0), ("none", 0.3 if regression == 0.0 else 0.0)):
         world = sw.one_service(
-            **EXPECTED, deadlines=deadlines, rollback_vendor_share=warranty, patch_changes={"regression_probability": regression}
+            **EXPECTED,
+            deadlines=deadlines,
+            rollback_vendor_share=warranty,
+            patch_changes={"regression_probability": regression},
         )
         idle, _, _ = outcome(world, {})
         accounts, _, shown = outcome(world, {when: mode})
@@ -189,7 +192,9 @@ def test_findings_that_never_became_known_stay_out_of_the_tail():
 
 def test_one_window_has_no_arrivals():
     """There is no later window to arrive in, and nothing that could be done about it."""
-    world = sw.one_service(incident_loss="expected", windows=1, initially_known_share=0.0, finding_changes={"known_window": None})
+    world = sw.one_service(
+        incident_loss="expected", windows=1, initially_known_share=0.0, finding_changes={"known_window": None}
+    )
     assert sw.Table(world).finish().welfare == 0.0
 
 
@@ -243,7 +248,11 @@ class TestFines:
         """Below every severity, so without a deadline, until it enters KEV: 14 days from then on."""
         jumping = {"epss_jump_probability": 1.0, "epss_jump_odds": 1.0, "kev_entry_probability": 1.0}
         world = sw.one_service(
-            finding_changes={"known_window": 0, "cvss": 5.0}, deadlines="flat", fine_keur_per_day=1.0, windows=5, **jumping
+            finding_changes={"known_window": 0, "cvss": 5.0},
+            deadlines="flat",
+            fine_keur_per_day=1.0,
+            windows=5,
+            **jumping,
         )
         table = sw.Table(world)
         assert table.state.patch["due"][0] > 1e8
@@ -266,7 +275,9 @@ class TestPlan:
         assert table.paid(IT, "effort") == pytest.approx(-labour)
         assert table.paid(IT, "rollback") == pytest.approx(-labour * p["rollback_effort"])
         assert table.paid(BUSINESS, "rollback") == pytest.approx(-hours * p["rollback_downtime"] * rate)
-        assert table.paid(VENDOR, "warranty") == pytest.approx(p["rollback_vendor_share"] * table.paid(BUSINESS, "rollback"))
+        assert table.paid(VENDOR, "warranty") == pytest.approx(
+            p["rollback_vendor_share"] * table.paid(BUSINESS, "rollback")
+        )
         assert table.paid(BUSINESS, "downtime") == pytest.approx(-(hours + p["setup_hours"] * 0.5) * rate)
         assert table.paid(BUSINESS, "fee") == pytest.approx(-0.7) == -table.paid(VENDOR, "fee")
         assert table.state.patch["done"][0] == 0 and table.state.patch["failed"][0] == 1
@@ -283,7 +294,10 @@ class TestPlan:
     def test_a_patch_whose_planned_prerequisite_rolls_back_is_blocked(self):
         """Labour and outage are spent, no fee is due, nothing is fixed."""
         world = sw.one_service(2, motions_per_window=2, windows=2)
-        patches = (sw.replace(world.patches[0], regression_probability=1.0), sw.replace(world.patches[1], requires=(0,)))
+        patches = (
+            sw.replace(world.patches[0], regression_probability=1.0),
+            sw.replace(world.patches[1], requires=(0,)),
+        )
         world = sw.replace(world, patches=patches)
         table = sw.Table(world)
         assert not table.legal(int(table.world["proposer"]), f"nominate:{table.row(1)}:full")
