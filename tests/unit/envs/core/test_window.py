@@ -76,17 +76,46 @@ def test_own_expected_account_change_of_a_patch_behind_a_mitigation(later, pause
     assert accounts - first == pytest.approx(shown[1][0], rel=1e-9, abs=1e-9)
 
 
-def test_a_mitigation_that_ran_out_early_in_the_window_is_reckoned_with():
-    """Two motions a window: mitigated on day 7/3, so that it ends before the middle of the third window."""
+@pytest.mark.parametrize("motion", [0, 1])
+def test_what_a_mitigation_leaves_is_reckoned_to_the_day(motion):
+    """Mitigated on a third or two thirds of a window, so that it runs out before or after the middle of the third."""
     world = sw.one_service(**EXPECTED, windows=6, mitigate_windows=2, motions_per_window=2)
+    accounts = []
+    for follow in (False, True):
+        table = sw.Table(world)
+        while table.world["motion"] < motion:
+            table.step()
+        table.motion(0, "mitigate")
+        table.wait(2)
+        own = table.state.own[0, :, table.row(0), EMERGENCY].copy()
+        if follow:
+            table.motion(0, "emergency")
+        accounts.append(table.finish().accounts)
+    assert accounts[1] - accounts[0] == pytest.approx(own, rel=1e-9)
+
+
+@pytest.mark.parametrize(("first", "again"), [(0, 0), (0, 1), (0, 2)])
+def test_a_renewed_mitigation_joins_the_old_one(first, again):
+    """No day of the old one is lost, and none is given: it runs out a third into the third window."""
+    world = sw.one_service(incident_loss="expected", windows=6, tail_windows=0, mitigate_windows=2, motions_per_window=3)
+    hazard = float(world.parameters["mitigate_hazard"])
     table = sw.Table(world)
     table.motion(0, "mitigate")
     table.wait(2)
-    own = table.state.own[0, :, table.row(0), FULL].copy()
-    fresh = sw.Table(world)
-    fresh.wait(2)
-    untouched = fresh.state.own[0, :, fresh.row(0), FULL]
-    assert own == pytest.approx(untouched, rel=1e-9)
+    while table.world["motion"] < again:
+        table.step()
+    table.motion(0, "mitigate")
+    table.finish()
+    start, ends = (first + 1) / 4, 2 + (first + 1) / 4
+    ends = min(2 + (again + 1) / 4, ends) + 2
+    eased = ends - start
+    bare = sw.Table(world).finish().welfare / 6
+    q = -bare / 200.0
+    by_window = [min(max(min(ends, w + 1) - max(start, w), 0.0), 1.0) for w in range(6)]
+    expected = -sum(200.0 * q * (1.0 - (1.0 - hazard) * part) for part in by_window)
+    labour = table.paid(IT, "effort")
+    assert sum(by_window) == pytest.approx(eased)
+    assert table.welfare - labour == pytest.approx(expected, rel=1e-9)
 
 
 def test_mitigation_cuts_the_hazard_for_its_days_and_then_it_returns():
