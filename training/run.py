@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from patchpact.scenarios import load_scenario
+from patchpact.scenarios import AssumptionWarning, load_scenario
 from patchpact.training.config import TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
 from patchpact.training.report import write_report
@@ -51,7 +52,9 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
         folder.create(config)
     folder.lock()
     try:
-        _train_to_end(folder, config, progress)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AssumptionWarning)  # told once, when the rollout's length was worked out
+            _train_to_end(folder, config, progress)
     except KeyboardInterrupt:
         _say(f"stopped; {folder.path} keeps what was saved, resume it to go on")
     finally:

@@ -1,6 +1,7 @@
 """The PettingZoo face of one world."""
 
 import json
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,19 @@ def test_a_reset_in_the_middle_leaves_no_trace(env):
     for _ in range(17):
         observations, *_ = env.step(choose(observations, rng))
     assert all(same(a, b) for a, b in zip(clean, trajectory(env, 21), strict=True))
+
+
+def test_a_copy_goes_its_own_way(env):
+    """What a planner needs: a deep copy plays on from where the world stands, without touching it."""
+    observations, _ = env.reset(seed=31)
+    rng = np.random.default_rng(0)
+    for _ in range(9):
+        observations, *_ = env.step(choose(observations, rng))
+    twin = deepcopy(env)
+    before = env.state()
+    ahead = [twin.step({})[1] for _ in range(6)]
+    assert np.array_equal(env.state(), before)
+    assert [env.step({})[1] for _ in range(6)] == ahead
 
 
 def test_state_holds_all_views_and_the_hidden_truth(env):

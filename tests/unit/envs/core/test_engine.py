@@ -265,6 +265,19 @@ def test_unseeded_draws_of_episodes_differ():
     assert len(seeds) == 1600
 
 
+def test_only_chosen_worlds_start_anew():
+    engine = Engine([load_scenario("sock-shop-v1", windows=5)], 3)
+    play(engine, [0, 3, 6], 7)
+    state = engine.state
+    before = state.observation.copy(), state.world.copy(), state.mask.copy()
+    engine.reset(np.array([9, 9, 100], np.uint64), np.array([False, False, True]))
+    for old, new in zip(before, (state.observation, state.world, state.mask), strict=True):
+        assert np.array_equal(old[:2], new[:2]) and not np.array_equal(old[2], new[2])
+    fresh = Engine([load_scenario("sock-shop-v1", windows=5)], 1)
+    fresh.reset(np.array([100], np.uint64))
+    assert np.array_equal(state.observation[2], fresh.state.observation[0])
+
+
 def test_random_play_is_legal_and_reproducible():
     engine = Engine([load_scenario("generated-v1", windows=2)], 3)
     taken = []
