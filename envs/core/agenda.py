@@ -292,11 +292,14 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
     day = (w.t + 0.5) * sc.window_days
     left = sc.windows + sc.tail_windows - w.t - 0.5
     full_risk = p.risk * left
+    early = p.risk * 0.5  # what an emergency change saves before the middle
     bare = p.risk  # without a mitigation
     if mitigated_on(p, w.t * sc.window_days):
-        relief = min(max((p.mitigated_until - day) / sc.window_days, 0.0), left)
         bare = p.risk / max(sc.mitigate_hazard, 1e-3)
+        lasts = (p.mitigated_until - w.t * sc.window_days) / sc.window_days
+        relief = min(max(lasts - 0.5, 0.0), left)
         full_risk = p.risk * relief + bare * (left - relief)
+        early = p.risk * min(lasts, 0.5) + bare * max(0.5 - lasts, 0.0)
     brief = (1.0 - sc.mitigate_hazard) * bare * min(float(sc.mitigate_windows), left)
     fee = money * static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
     support = money * sc.support_keur if static.vendor >= 0 else 0.0
@@ -320,7 +323,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
         if mode == FULL or mode == EMERGENCY:
             undo = f
         if mode == EMERGENCY:
-            gain += (1.0 - f) * 0.5 * p.risk
+            gain += (1.0 - f) * early
         cost = static.effort * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate
         row.before_downtime[mode] = gain - cost - undo * rollback_all - (0.0 if mode == MITIGATE else support)
 
@@ -350,7 +353,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
                 upgrade = mode != MITIGATE
                 gain = brief
                 if upgrade:
-                    gain = (1.0 - regression) * (full_risk + (0.5 * p.risk if mode == EMERGENCY else 0.0))
+                    gain = (1.0 - regression) * (full_risk + (early if mode == EMERGENCY else 0.0))
                 st.before_downtime[k, i, r, mode] = role_interest(
                     agent.role,
                     share,

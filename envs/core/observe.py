@@ -31,7 +31,9 @@ _VENDOR = ROLE_INDEX["vendor"]
 role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "S, st, k, i, mask")
 
 _GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
-_PROPOSER_ENTRIES = sum(name.startswith("proposer_") for name in _GLOBAL_NAMES)
+_PROPOSER_ROLES = tuple(
+    ROLE_INDEX[name.removeprefix("proposer_")] for name in _GLOBAL_NAMES if name.startswith("proposer_")
+)
 (
     PHASE, PROPOSER, PROPOSER_ROLE, MAY_VOTE, WINDOWS_LEFT, WINDOWS_TO_ACT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY,
     BUDGET, OPEN_RISK,
@@ -145,8 +147,8 @@ def _write_phase(S, st, k, sc, w):  # type: ignore[no-untyped-def]
         budget = S.agent[sc.a0 + i].budget
         obs[PHASE] = w.voting
         obs[PROPOSER] = w.proposer == i and not w.over
-        for role in range(_PROPOSER_ENTRIES):
-            obs[PROPOSER_ROLE + role] = proposing == role
+        for n in range(len(_PROPOSER_ROLES)):
+            obs[PROPOSER_ROLE + n] = proposing == _PROPOSER_ROLES[n]
         obs[MAY_VOTE] = agent.may_vote
         obs[MOTIONS_LEFT] = (sc.motions_per_window - w.motion) / sc.motions_per_window
         obs[BUDGET] = min(agent.budget / budget, 1.0) if budget > 0.0 else 0.0

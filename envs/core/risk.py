@@ -23,7 +23,9 @@ CERTAIN = 1e-9
 def fixed_point(S, st, k, tolerance):  # type: ignore[no-untyped-def]
     """Least fixed point from ``base`` (the product over CVEs, in each service); returns the sweeps it took.
 
-    Starts at no compromise and sweeps callers first, so an acyclic graph takes one sweep.
+    Starts at no compromise and sweeps callers first, so an acyclic graph takes one sweep. Where cycles feed themselves
+    (spectral radius of the lateral probabilities near 1 or above) it may stop early, from below; it then still bounds
+    the sampled law, which needs no walk longer than there are services, but says little: such estimates are far above.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]

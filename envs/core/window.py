@@ -283,8 +283,11 @@ def _carry_out(S, st, k, j):  # type: ignore[no-untyped-def]
     blocked = mode != MITIGATE and not _needs_done(S, st, k, j)
     spent = book(S, st, k, payer, nature(st), EFFORT, p.effort * agenda.effort_factor(sc, mode) * rate)
     if mode == MITIGATE:
-        p.mitigated_from = p.day
-        p.mitigated_until = p.day + sc.mitigate_windows * sc.window_days
+        if p.mitigated_until > w.t * sc.window_days:  # renewed in the window in which it runs out: they join
+            p.mitigated_until = min(p.day, p.mitigated_until) + sc.mitigate_windows * sc.window_days
+        else:
+            p.mitigated_from = p.day
+            p.mitigated_until = p.day + sc.mitigate_windows * sc.window_days
     elif blocked:
         p.failed += 1
     else:
@@ -379,7 +382,7 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
         draw = random.uniform(w.seed, random.ATTEMPT, static.uid, window)
         if draw < chance:  # the breadth is at most 1, so most draws settle it without
             attempted = draw < chance_here(c, sc, w.seed, static.uid)
-        if attempted:
+        if attempted and sc.incident_loss == 0:
             reached = _enter(S, st, k, n, window, reached)
         if attempted or c.window_probability > NEGLIGIBLE:
             _learn_breadth(c, sc, attempted)

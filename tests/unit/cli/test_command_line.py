@@ -190,7 +190,12 @@ sys.argv = ["patchpact", "do"]
 m.entry_point()
 """
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background shells start us deaf to it
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
