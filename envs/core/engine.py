@@ -106,8 +106,8 @@ exec(_copy_totals_source(), _scope)
 _copy_totals = compiled(_scope["copy"])
 
 
-def _advance(S, st, reset, seeds, which, actions, draw, turn, autoreset, first, last):  # type: ignore[no-untyped-def]
-    """Worlds first..last: start the chosen ones anew, or take one step in each. One kernel, so one compilation.
+def _advance(S, st, reset, seeds, which, actions, draw, turn, steps, autoreset, first, last):  # type: ignore[no-untyped-def]
+    """Worlds first..last: start the chosen ones anew, or take steps in each. One kernel, so one compilation.
 
     Where ``turn`` is 0 or more, actions are first drawn, uniformly among the legal ones, keyed by (draw, turn).
     """
@@ -116,10 +116,11 @@ def _advance(S, st, reset, seeds, which, actions, draw, turn, autoreset, first, 
             if which[k]:
                 reset_world(S, st, k, seeds[k])
             continue
-        if turn >= 0:
-            for i in range(actions.shape[1]):
-                actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn)
-        step_world(S, st, k, actions[k], autoreset)
+        for n in range(steps):
+            if turn >= 0:
+                for i in range(actions.shape[1]):
+                    actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn + n)
+            step_world(S, st, k, actions[k], autoreset)
 
 
 @compiled
@@ -196,11 +197,14 @@ class Engine:
             raise ValueError(f"actions: shape {actions.shape}; give whole numbers of shape {self._no_actions.shape}")
         self._advance(False, self._no_seeds, self._no_choice, actions)
 
-    def step_at_random(self, draw: int, turn: int, out: NDArray[np.int64]) -> None:
-        """One env-step with uniformly random legal actions, keyed by (draw, turn); they are left in ``out``."""
+    def step_at_random(self, draw: int, turn: int, out: NDArray[np.int64], steps: int = 1) -> None:
+        """Env-steps with uniformly random legal actions, keyed by (draw, turn), (draw, turn + 1)..
+
+        ``out`` is left with the last actions, and the state as after ``steps`` calls of one step.
+        """
         if out.shape != self._no_actions.shape or out.dtype != np.int64 or not out.flags.c_contiguous:
             raise ValueError(f"out: {out.dtype} {out.shape}; give an int64 array of shape {self._no_actions.shape}")
-        self._advance(False, self._no_seeds, self._no_choice, out, draw, turn)
+        self._advance(False, self._no_seeds, self._no_choice, out, draw, turn, steps)
 
     def _advance(
         self,
@@ -210,11 +214,12 @@ class Engine:
         actions: NDArray[np.int64],
         draw: int = 0,
         turn: int = -1,
+        steps: int = 1,
     ) -> None:
         self._share(
             advance_kernel,
             *(self.static, self.state, reset, seeds, which, actions),
-            *(np.uint64(draw), turn, self.autoreset),
+            *(np.uint64(draw), turn, steps, self.autoreset),
         )
 
     def _share(self, kernel: Callable[..., None], *arguments: object) -> None:
