@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import PolicyOfRole, make_policy, policy_names
+from patchpact.agents.policies import PolicyOfRole, act_all, make_policy, policy_names
 from patchpact.envs.core.records import TOTALS
 from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario, load_scenario
@@ -69,13 +69,7 @@ def _play_together(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int
     totals = {name: np.zeros(len(seeds)) for name in (*TOTALS, "illegal_actions")}
     running = np.ones(len(seeds), np.bool_)
     while running.any():
-        actions = {}
-        for role, seen in observations.items():
-            observation, mask = seen["observation"], seen["action_mask"]
-            n, agents = observation.shape[:2]
-            chosen = policies[role].act(observation.reshape(n * agents, -1), mask.reshape(n * agents, -1), rng)
-            actions[role] = np.asarray(chosen).reshape(n, agents)
-        observations, _, terminations, _, infos = worlds.step(actions)
+        observations, _, terminations, _, infos = worlds.step(act_all(policies, observations, rng))
         for role in worlds.roles:
             totals["illegal_actions"] += infos["illegal_action"][role].sum(1) * running
         ended = terminations & running

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import BatchPolicy, PolicyOfRole, Seen, make_policy, policy_names
+from patchpact.agents.policies import BatchPolicy, PolicyOfRole, Seen, act_all, make_policy, policy_names
 from patchpact.agents.policies.base import best_nomination, vote_or_wait
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import Engine
@@ -232,12 +232,7 @@ def _votes(world: Scenario, seeds: range) -> tuple[list[dict[str, Any]], stats.E
         motion = votes.any(1)
         split[:, 0] += (votes & yes).any(1) & (votes & ~yes).any(1)
         split[:, 1] += motion
-        actions = {}
-        for role, seen in observations.items():
-            n, agents = seen["observation"].shape[:2]
-            flat = seen["observation"].reshape(n * agents, -1), seen["action_mask"].reshape(n * agents, -1)
-            actions[role] = np.asarray(policies[role].act(*flat, rng)).reshape(n, agents)
-        observations, _, terminations, _, _ = worlds.step(actions)
+        observations, _, terminations, _, _ = worlds.step(act_all(policies, observations, rng))
         running &= ~terminations
     names = [f"{role}_{n}" for role, n in seats]
     rows = [

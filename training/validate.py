@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from patchpact.agents.policies import act_all
 from patchpact.agents.policies.learned import LearnedPolicy
 from patchpact.agents.roles import layout
 from patchpact.envs import make_vec
@@ -42,17 +42,7 @@ def _mean_welfare(worlds: Any, policies: Mapping[str, LearnedPolicy]) -> float:
     welfare_keur = np.zeros(worlds.num_envs)
     running = np.ones(worlds.num_envs, dtype=bool)
     while running.any():
-        actions = {role: _act(policies[role], seen, rng) for role, seen in observations.items()}
-        observations, _, terminations, truncations, infos = worlds.step(actions)
+        observations, _, terminations, truncations, infos = worlds.step(act_all(policies, observations, rng))
         welfare_keur += np.where(running, infos["welfare_keur"], 0.0)
         running &= ~(terminations | truncations)
     return float(np.mean(welfare_keur / unit_keur))
-
-
-def _act(policy: LearnedPolicy, seen: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Actions ``(num_envs, agents)`` for one role's observations ``(num_envs, agents, D)``."""
-    observation, mask = seen["observation"], seen["action_mask"]
-    num_envs, agents = observation.shape[:2]
-    chosen = policy.act(observation.reshape(num_envs * agents, -1), mask.reshape(num_envs * agents, -1), rng)
-    result: NDArray[np.int64] = np.asarray(chosen).reshape(num_envs, agents)
-    return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +33,28 @@ class Policy(Protocol):
 
 PolicyOfRole = Callable[[str], Policy]
 """A whole cast: gives the policy that plays a role."""
+
+
+def act_all(
+    policies: Mapping[str, Policy], observations: Mapping[str, Mapping[str, NDArray[Any]]], rng: np.random.Generator
+) -> dict[str, NDArray[np.int64]]:
+    """Every agent's action in a batch of worlds, in one call a role.
+
+    Args:
+        policies: by role; agents of a role share it.
+        observations: by role, as ``VectorEnv`` gives them, ``(num_envs, agents, ...)``.
+        rng: the only source of randomness.
+
+    Returns:
+        Actions by role ``(num_envs, agents)``, as ``VectorEnv.step`` takes them.
+    """
+    actions = {}
+    for role, seen in observations.items():
+        observation, mask = seen["observation"], seen["action_mask"]
+        n, agents = observation.shape[:2]
+        chosen = policies[role].act(observation.reshape(n * agents, -1), mask.reshape(n * agents, -1), rng)
+        actions[role] = np.asarray(chosen, np.int64).reshape(n, agents)
+    return actions
 
 
 class Seen:
