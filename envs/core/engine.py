@@ -20,9 +20,10 @@ from patchpact.agents.roles.compiled import COMPILER_OPTIONS, compiled
 from patchpact.agents.roles.layout import OBSERVATION_SIZE
 from patchpact.agents.roles.ledger import KINDS
 from patchpact.agents.roles.registry import MAX_ACTIONS
-from patchpact.envs.core import cache, negotiate, observe, pack, random, records, window
+from patchpact.envs.core import cache, greedy, negotiate, observe, pack, random, records, window
 from patchpact.scenarios import Scenario
 
+GIVEN, AT_RANDOM, GREEDY = range(3)
 REWARD_SCALE_KEUR = 10.0
 """A reward of 1 is 10 k€ on the agent's account."""
 
@@ -106,10 +107,11 @@ exec(_copy_totals_source(), _scope)
 _copy_totals = compiled(_scope["copy"])
 
 
-def _advance(S, st, reset, seeds, which, actions, draw, turn, steps, autoreset, first, last):  # type: ignore[no-untyped-def]
+def _advance(S, st, reset, seeds, which, actions, player, draw, turn, steps, autoreset, first, last):  # type: ignore[no-untyped-def]
     """Worlds first..last: start the chosen ones anew, or take steps in each. One kernel, so one compilation.
 
-    Where ``turn`` is 0 or more, actions are first drawn, uniformly among the legal ones, keyed by (draw, turn).
+    The player says where actions come from: ``GIVEN``; ``AT_RANDOM``, uniformly among the legal ones, keyed by
+    (draw, turn); ``GREEDY``, what ``greedy`` does.
     """
     for k in range(first, last):
         if reset:
@@ -117,7 +119,11 @@ def _advance(S, st, reset, seeds, which, actions, draw, turn, steps, autoreset, 
                 reset_world(S, st, k, seeds[k])
             continue
         for n in range(steps):
-            if turn >= 0:
+            if st.world[k].over and not autoreset and n > 0:
+                break
+            if player == GREEDY:
+                greedy.act(S, st, k, actions[k])
+            elif player == AT_RANDOM:
                 for i in range(actions.shape[1]):
                     actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn + n)
             step_world(S, st, k, actions[k], autoreset)
@@ -179,6 +185,7 @@ class Engine:
         self.state = records.allocate(self.static, scenario_of_world, ledger_size, sizes)
         self.num_agents = self.state.agent.shape[1]
         self._no_actions = np.zeros((num_envs, self.num_agents), np.int64)
+        self._played = np.zeros_like(self._no_actions)
         self._no_seeds = np.zeros(num_envs, np.uint64)
         self._no_choice = np.zeros(num_envs, np.bool_)
 
@@ -204,7 +211,17 @@ class Engine:
         """
         if out.shape != self._no_actions.shape or out.dtype != np.int64 or not out.flags.c_contiguous:
             raise ValueError(f"out: {out.dtype} {out.shape}; give an int64 array of shape {self._no_actions.shape}")
-        self._advance(False, self._no_seeds, self._no_choice, out, draw, turn, steps)
+        self._advance(False, self._no_seeds, self._no_choice, out, AT_RANDOM, draw, turn, steps)
+
+    def play_out(self, steps: int = 1 << 20) -> None:
+        """Up to ``steps`` env-steps in which all worlds are played by ``greedy``; an ended world stands still.
+
+        Raises:
+            ValueError: of an engine that starts ended worlds anew.
+        """
+        if self.autoreset:
+            raise ValueError("play_out: the engine resets ended worlds; make it with autoreset=False")
+        self._advance(False, self._no_seeds, self._no_choice, self._played, GREEDY, steps=steps)
 
     def _advance(
         self,
@@ -212,14 +229,15 @@ class Engine:
         seeds: NDArray[np.uint64],
         which: NDArray[np.bool_],
         actions: NDArray[np.int64],
+        player: int = GIVEN,
         draw: int = 0,
-        turn: int = -1,
+        turn: int = 0,
         steps: int = 1,
     ) -> None:
         self._share(
             advance_kernel,
             *(self.static, self.state, reset, seeds, which, actions),
-            *(np.uint64(draw), turn, steps, self.autoreset),
+            *(player, np.uint64(draw), turn, steps, self.autoreset),
         )
 
     def _share(self, kernel: Callable[..., None], *arguments: object) -> None:

@@ -126,7 +126,7 @@ WORLD_PATCH = _record(
     ("last_shown", "i8"), ("waited", "i8"), ("row", "i8"),
 )  # fmt: skip
 WORLD_CVE = _record(
-    ("epss", "f8"), ("window_probability", "f8"), ("mean_breadth", "f8"),
+    ("epss", "f8"), ("window_probability", "f8"), ("breadth", "f8"), ("mean_breadth", "f8"),
     ("kev", "i1"), ("known", "i8"), ("known_day", "f8"), ("kev_day", "f8"), ("weights", "f8", (BREADTH_ATOMS,)),
 )  # fmt: skip
 WORLD_FLOW = _record(

@@ -56,6 +56,8 @@ def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
         if c.known == 0:
             c.known_day = -30.0 * random.uniform(seed, random.AGE, static.uid, 0)
         c.kev_day = c.known_day
+        z = random.normal(seed, random.BREADTH, static.uid, 0)
+        c.breadth = min(sc.breadth_median * math.exp(sc.breadth_log_sd * z), 1.0)
         c.mean_breadth = 0.0
         for a in range(BREADTH_ATOMS):
             c.weights[a] = sc.atom_weights[a]
@@ -127,8 +129,13 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
     w.planned_n = 0
     w.overtime = 0
     w.capacity_left = sc.capacity_hours
-    for n in range(3):
-        w.season[n] = season(sc, w.seed, w.t + n)
+    if w.t == 0:
+        for n in range(3):
+            w.season[n] = season(sc, w.seed, n)
+    else:  # what was announced holds
+        w.season[0] = w.season[1]
+        w.season[1] = w.season[2]
+        w.season[2] = season(sc, w.seed, w.t + 2)
     for i in range(sc.na):
         agent = st.agent[k, i]
         agent.budget = S.agent[sc.a0 + i].budget
@@ -377,11 +384,8 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
         if c.known > min(window, sc.windows - 1):
             continue
         static = S.cve[sc.c0 + n]
-        attempted = False
-        chance = min(c.window_probability * sc.attempt_multiplier, 1.0)
         draw = random.uniform(w.seed, random.ATTEMPT, static.uid, window)
-        if draw < chance:  # the breadth is at most 1, so most draws settle it without
-            attempted = draw < chance_here(c, sc, w.seed, static.uid)
+        attempted = draw < c.breadth * c.window_probability * sc.attempt_multiplier
         if attempted and sc.incident_loss == 0:
             reached = _enter(S, st, k, n, window, reached)
         if attempted or c.window_probability > NEGLIGIBLE:
@@ -403,14 +407,6 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
         v = st.service[w.s0 + n].queue
         w.incidents += 1.0
         _book_loss(S, st, k, st.service[w.s0 + v].hit, S.service[sc.s0 + v].loss, window)
-
-
-@compiled
-def chance_here(c, sc, seed, uid):  # type: ignore[no-untyped-def]
-    """True P(attempt in a window): the hidden breadth times P(exploited somewhere)."""
-    z = random.normal(seed, random.BREADTH, uid, 0)
-    breadth = min(sc.breadth_median * math.exp(sc.breadth_log_sd * z), 1.0)
-    return min(breadth * c.window_probability * sc.attempt_multiplier, 1.0)
 
 
 @compiled
