@@ -176,6 +176,10 @@ class VectorEnv:
             result[role] = {"observation": self._pick(observation, role), "action_mask": mask}
         return result
 
+    def by_role(self, array: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """The columns of each role of an array over all the core's agents ``(num_envs, num_agents, ...)``, copied."""
+        return {role: self._pick(array, role, True) for role in self.roles}
+
     def _pick(self, array: NDArray[Any], role: str, copy: bool | None = None) -> NDArray[Any]:
         """The role's columns of an array ``(num_envs, all agents, ...)``."""
         if self._slices is not None:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import PolicyOfRole, act_all, make_policy, policy_names
+from patchpact.agents.policies import PLANNERS, REFERENCES, Cast, Joint, Oracle, find, make_policy, policy_names, seat
+from patchpact.envs.core import pack
+from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
 from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario, load_scenario
@@ -24,19 +26,22 @@ MEANS = (
 """Further columns: means over episodes."""
 
 
-def find_policy(policy: str | Path | PolicyOfRole) -> tuple[str, PolicyOfRole]:
-    """A policy's name and its cast: of a baseline's name, a run folder or policy folder, or a function by role.
+def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]:
+    """A policy's name and its cast: of a baseline's or planner's name, a run folder or policy folder, or of itself.
 
     Raises:
         ValueError: one line, where neither a baseline nor a folder has that name.
     """
+    if isinstance(policy, Joint | Oracle):
+        return policy.name, policy
     if callable(policy):
         return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
     text = str(policy)
-    if isinstance(policy, str) and policy in policy_names():
-        return policy, make_policy(policy)
+    known = (*policy_names(), *PLANNERS, *REFERENCES)
+    if isinstance(policy, str) and policy in known:
+        return policy, find(policy)
     if not Path(text).is_dir():
-        mend = closest(text, policy_names())
+        mend = closest(text, known)
         raise ValueError(f"policy: {text!r} is neither a baseline nor a run folder; {mend}")
     from patchpact.agents.policies.learned import load_policy
 
@@ -44,32 +49,49 @@ def find_policy(policy: str | Path | PolicyOfRole) -> tuple[str, PolicyOfRole]:
     return str(Path(text)), learned
 
 
-def play(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def play(scenario: Scenario, policy: Cast | Oracle, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     """One episode for each seed.
 
     Args:
         scenario: the world's description, played as it stands.
-        policy: gives the policy of a role; agents of a role share it.
+        policy: gives the policy of a role, agents of a role share it; or one for all; or a reference.
         seeds: of the worlds; equal seeds meet equal draws, whatever the policy.
 
     Returns:
-        Totals of each episode by name ``(len(seeds),)``, and ``illegal_actions``.
+        Totals of each episode by name ``(len(seeds),)``, and ``illegal_actions``. By agent, in the order of
+        ``agents_of(scenario)``: ``accounts_keur``, what the episode brought each, and ``blocked``, how many motions
+        failed that it rejected ``(len(seeds), agents)``. A reference that plays no episode has totals alone, and what
+        it proves (``bound_keur``).
     """
+    if isinstance(policy, Oracle):
+        solved = [policy.solve(scenario, int(seed)) for seed in seeds]
+        return {name: np.array([totals[name] for totals in solved]) for name in solved[0]}
     pieces = [seeds[i : i + WORLDS_AT_ONCE] for i in range(0, len(seeds), WORLDS_AT_ONCE)]
     played = [_play_together(scenario, policy, piece) for piece in pieces]
     return {name: np.concatenate([totals[name] for totals in played]) for name in played[0]}
 
 
-def _play_together(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def agents_of(scenario: Scenario) -> tuple[str, ...]:
+    """Names of the agents in the order of per-agent totals."""
+    return tuple(agent.name for agent in pack.seats(scenario))
+
+
+def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
     worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False)
-    policies = {role: policy(role) for role in worlds.roles}
+    players = seat(policy, worlds)
     # One stream for each policy and piece: what it draws moves no world.
     rng = np.random.default_rng(np.random.SeedSequence([0, int(seeds[0])]))
     observations, _ = worlds.reset(seed=list(seeds))
+    state = worlds.engine.state
     totals = {name: np.zeros(len(seeds)) for name in (*TOTALS, "illegal_actions")}
+    totals |= {name: np.zeros(state.reward.shape) for name in ("accounts_keur", "blocked")}
     running = np.ones(len(seeds), np.bool_)
     while running.any():
-        observations, _, terminations, _, infos = worlds.step(act_all(policies, observations, rng))
+        voted, passed = state.world["voting"] != 0, state.world["motions_passed"].copy()
+        observations, _, terminations, _, infos = worlds.step(players(observations, rng))
+        totals["accounts_keur"] += state.reward * REWARD_SCALE_KEUR * running[:, None]
+        failed = voted & running & (state.world["motions_passed"] == passed)
+        totals["blocked"] += (state.ballots < 0) & failed[:, None]
         for role in worlds.roles:
             totals["illegal_actions"] += infos["illegal_action"][role].sum(1) * running
         ended = terminations & running
@@ -83,7 +105,7 @@ def _play_together(scenario: Scenario, policy: PolicyOfRole, seeds: Sequence[int
 
 def evaluate(
     scenario: Any,
-    policies: Sequence[str | Path | PolicyOfRole],
+    policies: Sequence[str | Path | Cast | Oracle],
     episodes: int = 128,
     seed: int = 0,
     **overrides: Any,
@@ -95,7 +117,7 @@ def evaluate(
 
     Args:
         scenario: what ``patchpact.make`` takes.
-        policies: names of baselines, run folders, or functions from role to policy.
+        policies: names of baselines, planners or references, run folders, or functions from role to policy.
         episodes: worlds for each policy.
         seed: the first of their seeds.
         overrides: parameters by name.
@@ -145,6 +167,8 @@ def _row(
         "gain_low": gain.low,
         "gain_high": gain.high,
     }
+    if "bound_keur" in totals:
+        row["bound_keur"] = float(totals["bound_keur"].mean())
     for name in ("risk_left_keur", "downtime_hours", "spend_keur", *MEANS):
         row[name] = float(totals[name].mean())
     return row

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from patchpact.agents.policies import BatchPolicy, PolicyOfRole, Seen, act_all, make_policy, policy_names
 from patchpact.agents.policies.base import best_nomination, vote_or_wait
+from patchpact.agents.policies.myopic_selfish import MyopicSelfish
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.vector import VectorEnv
@@ -214,7 +215,7 @@ def _votes(world: Scenario, seeds: range) -> tuple[list[dict[str, Any]], stats.E
     Returns each voter's share of approvals and the share of motions with an approving and a rejecting voter.
     """
     worlds = VectorEnv([world], len(seeds), autoreset=False)
-    policies = {role: make_policy("myopic-selfish")(role) for role in worlds.roles}
+    policies = {role: MyopicSelfish(role) for role in worlds.roles}
     rng = np.random.default_rng(0)
     observations, _ = worlds.reset(seed=list(seeds))
     gain = layout.global_feature("motion_own_gain")

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.agents.roles import layout
+
+if TYPE_CHECKING:
+    from patchpact.envs.vector import VectorEnv
+    from patchpact.scenarios import Scenario
+
+Actions = dict[str, NDArray[np.int64]]
+Observations = Mapping[str, Mapping[str, NDArray[Any]]]
 
 MODES = len(layout.MODES)
 ACCEPT = layout.VOTE_START + layout.VOTES.index("accept")
@@ -35,9 +43,49 @@ PolicyOfRole = Callable[[str], Policy]
 """A whole cast: gives the policy that plays a role."""
 
 
-def act_all(
-    policies: Mapping[str, Policy], observations: Mapping[str, Mapping[str, NDArray[Any]]], rng: np.random.Generator
-) -> dict[str, NDArray[np.int64]]:
+class JointPolicy(Protocol):
+    """Chooses the actions of all agents of a batch of worlds together.
+
+    It is made for one batch (``Joint.make``). A planner may look there at what the scenario says and at what everybody
+    sees; what is hidden and what is to come it may only imagine (``patchpact.envs.core.imagine``).
+    """
+
+    def act(self, observations: Observations, rng: np.random.Generator) -> Actions:
+        """Actions by role ``(num_envs, agents)``, as ``VectorEnv.step`` takes them."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A cast of one: makes the ``JointPolicy`` that plays all agents of a batch."""
+
+    name: str
+    make: Callable[[VectorEnv], JointPolicy]
+
+
+Cast = PolicyOfRole | Joint
+"""Whoever can play a world: a policy for each role, or one for all."""
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """No player but a reference: solves a world of a seed with knowledge that no player has.
+
+    ``solve(scenario, seed)`` returns the totals of its best episode by name, and what it proves (``bound_keur``).
+    """
+
+    name: str
+    solve: Callable[[Scenario, int], dict[str, float]]
+
+
+def seat(cast: Cast, worlds: VectorEnv) -> Callable[[Observations, np.random.Generator], Actions]:
+    """The players of these worlds: a function from observations to everybody's actions."""
+    if isinstance(cast, Joint):
+        return cast.make(worlds).act
+    policies = {role: cast(role) for role in worlds.roles}
+    return lambda observations, rng: act_all(policies, observations, rng)
+
+
+def act_all(policies: Mapping[str, Policy], observations: Observations, rng: np.random.Generator) -> Actions:
     """Every agent's action in a batch of worlds, in one call a role.
 
     Args:

@@ -7,9 +7,11 @@ An ordering rule is also run with a stop rule (``NAME+stop``), with selfish vote
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from patchpact.agents.policies.base import BatchPolicy, PolicyOfRole
+from patchpact.agents.policies.base import BatchPolicy, Cast, Joint, Oracle
 from patchpact.agents.policies.cvss_first import CvssFirst
+from patchpact.agents.policies.deadline_first import DeadlineFirstBod2604, DeadlineFirstFlat
 from patchpact.agents.policies.do_nothing import DoNothing
 from patchpact.agents.policies.epss_first import EpssFirst
 from patchpact.agents.policies.kev_epss_cvss import KevEpssCvss
@@ -21,15 +23,20 @@ from patchpact.agents.policies.ordering import OrderingRule
 from patchpact.agents.policies.random import Random
 from patchpact.agents.policies.risk_per_cost import RiskPerCost
 from patchpact.agents.policies.risk_per_cost_chain import RiskPerCostChain
+from patchpact.agents.policies.ssvc import Ssvc
+from patchpact.agents.policies.triage import TriageRule
 from patchpact.scenarios.errors import closest
 
-BASELINES: tuple[type[BatchPolicy], ...] = (
+BASELINES: tuple[type[BatchPolicy] | type[TriageRule], ...] = (
     DoNothing,
     Random,
     CvssFirst,
     EpssFirst,
     KevFirst,
     KevEpssCvss,
+    Ssvc,
+    DeadlineFirstBod2604,
+    DeadlineFirstFlat,
     RiskPerCost,
     RiskPerCostChain,
     NetGain,
@@ -37,33 +44,64 @@ BASELINES: tuple[type[BatchPolicy], ...] = (
     MyopicSelfish,
 )
 
+PLANNERS = ("rolling-horizon", "search")
+"""Play all agents and take their time: tenths of a second to seconds for an episode."""
+REFERENCES = ("informed", "clairvoyant")
+"""Know what no policy can know: what scores are measured against."""
+
 STOP, SELFISH = "+stop", "+selfish"
 VARIANTS = ("", STOP, SELFISH, STOP + SELFISH)
 
 
-def _named() -> dict[str, PolicyOfRole]:
-    found: dict[str, PolicyOfRole] = {}
+def _named() -> dict[str, Cast]:
+    found: dict[str, Cast] = {}
     for policy in BASELINES:
-        if issubclass(policy, OrderingRule):
-            for variant in VARIANTS:
-                found[policy.NAME + variant] = partial(policy, stop=STOP in variant, selfish_votes=SELFISH in variant)
-        else:
-            found[policy.NAME] = policy
+        variants = VARIANTS if issubclass(policy, OrderingRule | TriageRule) else ("",)
+        for variant in variants:
+            name = policy.NAME + variant
+            make: Any = policy
+            if len(variants) > 1:
+                make = partial(make, stop=STOP in variant, selfish_votes=SELFISH in variant)
+            found[name] = Joint(name, make) if issubclass(policy, TriageRule) else make
     return found
 
 
+def _planners() -> dict[str, Cast | Oracle]:
+    # Imported on demand: the solver takes a while to load.
+    from patchpact.agents.policies import clairvoyant
+    from patchpact.agents.policies.rolling_horizon import RollingHorizon
+    from patchpact.agents.policies.search import Search
+
+    return {
+        "rolling-horizon": Joint("rolling-horizon", RollingHorizon),
+        "search": Joint("search", Search),
+        "informed": Joint("informed", partial(Search, informed=True)),
+        clairvoyant.NAME: Oracle(clairvoyant.NAME, clairvoyant.solve),
+    }
+
+
 def policy_names(variants: bool = True) -> tuple[str, ...]:
-    """Names of all baselines, with the variants of ordering rules or without."""
+    """Names of all baselines that take no planning, with the variants of ordering rules or without."""
     return tuple(name for name in _named() if variants or "+" not in name)
 
 
-def make_policy(name: str) -> PolicyOfRole:
-    """The baseline of that name, as a function from role to policy.
+def make_policy(name: str) -> Cast:
+    """The baseline or planner of that name: a function from role to policy, or one policy for all agents.
 
     Raises:
         ValueError: one line with the closest name.
     """
-    found = _named()
-    if name not in found:
-        raise ValueError(f"policy: no baseline {name!r}; {closest(name, found)}")
-    return found[name]
+    found = find(name)
+    if isinstance(found, Oracle):
+        raise ValueError(f"policy: {name!r} cannot be played, it knows the future; evaluate it instead")
+    return found
+
+
+def find(name: str) -> Cast | Oracle:
+    """As ``make_policy``, references that cannot be played included."""
+    named = _named()
+    if name in named:
+        return named[name]
+    if name in PLANNERS or name in REFERENCES:
+        return _planners()[name]
+    raise ValueError(f"policy: no baseline {name!r}; {closest(name, [*named, *PLANNERS, *REFERENCES])}")
