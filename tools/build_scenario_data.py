@@ -16,14 +16,27 @@ import sys
 from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "scenarios" / "data"
-APPLICATIONS = {
-    "online_boutique": "online_boutique@v0.8.1",
-    "otel_demo": "otel_demo@1.6.0",
-    "bank_of_anthos": "bank_of_anthos@v0.6.2",
-    "sock_shop": "sock_shop",
-    "robot_shop": "robot_shop",
+APPLICATIONS: dict[str, tuple[str, ...]] = {
+    "online_boutique": ("online_boutique@v0.8.1",),
+    "otel_demo": ("otel_demo@1.6.0",),
+    "bank_of_anthos": ("bank_of_anthos@v0.6.2",),
+    "sock_shop": ("sock_shop", "sock_shop@source-2023-12"),
+    "robot_shop": ("robot_shop",),
+    "dsb_social_network": ("dsb_social_network",),
+    "dsb_hotel": ("dsb_hotel",),
+    "dotnet_eshop": (),
+    "teastore": ("teastore@v1.4.1",),
+    "piggymetrics": ("piggymetrics",),
+    "spring_petclinic": ("spring_petclinic@v3.0.9",),
+    "istio_bookinfo": (),
 }
-PRODUCERS_ONLY = {("checkout", "kafka"), ("shipping", "rabbitmq"), ("payment", "rabbitmq")}
+"""The releases taken of each application; none where no finding is known for what it ships."""
+PRODUCERS_ONLY = {
+    ("checkout", "kafka"),
+    ("shipping", "rabbitmq"),
+    ("payment", "rabbitmq"),
+    ("order-processor", "eventbus"),
+}
 """Queue clients that only send; read from the applications' own source."""
 NODE_FIELDS = ("kind", "exposed", "data_sensitivity", "language", "image_or_build")
 FINDING_FIELDS = (
@@ -117,9 +130,10 @@ def main() -> None:
         if row["ssvc_automatable"]
     }
     TARGET.mkdir(parents=True, exist_ok=True)
-    for app, release in APPLICATIONS.items():
+    for app, releases in APPLICATIONS.items():
         graph(raw, app)
-        findings(raw, release, ssvc)
+        for release in releases:
+            findings(raw, release, ssvc)
 
 
 if __name__ == "__main__":
