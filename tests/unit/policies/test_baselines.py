@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 import patchpact
-from patchpact.agents.policies import BatchPolicy, Seen, make_policy, policy_names
+from patchpact.agents.policies import PLANNERS, BatchPolicy, Joint, Seen, make_policy, policy_names, seat
 from patchpact.agents.policies.base import ACCEPT, REJECT
 from patchpact.agents.policies.registry import BASELINES
 from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.envs.vector import VectorEnv
+from patchpact.scenarios import load_scenario
 
 FULL = layout.MODES.index("full")
 
@@ -60,7 +62,26 @@ def choice(policy: str, *rows: dict[str, float]) -> str:
     return action_names("it")[action]
 
 
-@pytest.mark.parametrize("name", policy_names())
+BY_ROLE = [name for name in policy_names() if not isinstance(make_policy(name), Joint)]
+TOGETHER = [name for name in policy_names() if isinstance(make_policy(name), Joint)]
+
+
+@pytest.mark.parametrize("name", [*TOGETHER, *PLANNERS, "informed"])
+def test_who_plays_all_agents_acts_legally(name: str) -> None:
+    worlds = VectorEnv([load_scenario("boutique-v1", windows=2)], 2, autoreset=False)
+    observations, _ = worlds.reset(seed=[3, 4])
+    players = seat(make_policy(name), worlds)
+    nominated = 0
+    for _ in range(16):
+        actions = players(observations, np.random.default_rng(0))
+        for role, chosen in actions.items():
+            assert np.take_along_axis(observations[role]["action_mask"], chosen[:, :, None], 2).all(), role
+            nominated += ((chosen >= layout.NOMINATE_START) & (chosen < layout.VOTE_START)).sum()
+        observations, *_ = worlds.step(actions)
+    assert nominated > 0
+
+
+@pytest.mark.parametrize("name", BY_ROLE)
 def test_acts_legally_alone_and_batched(name: str, visited: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
     for role, (observation, mask) in visited.items():
         policy = make_policy(name)(role)
