@@ -13,7 +13,7 @@ export PYTHONUNBUFFERED := 1
 DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 120000 --seed 0 --out runs/demo --evaluation-episodes 0 \
   && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
 
-.PHONY: help setup demo test test-slow lint format types bench benchmark games constraints clean
+.PHONY: help setup demo test test-slow lint format types bench benchmark coverage games constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -59,8 +59,13 @@ bench: setup  ## speed of the core and of the PettingZoo face
 	$(BIN)/patchpact bench core
 	$(BIN)/patchpact bench env
 
-benchmark: setup  ## every baseline on every bundled scenario, as Markdown
-	@$(BIN)/patchpact evaluate --all-scenarios --baselines --episodes 1024 --seed 1000 --markdown
+benchmark: setup  ## the whole suite with rules, planners and references (hours), and the leaderboard in README.md
+	$(BIN)/patchpact benchmark --policies all --jobs $(WORKERS) --out runs/benchmark
+	$(BIN)/patchpact report runs/benchmark
+	$(BIN)/python tools/write_leaderboard.py runs/benchmark
+
+coverage: setup  ## do the intervals cover what they say: docs/coverage.csv (an hour)
+	$(BIN)/python tools/coverage.py
 
 games: setup  ## is each bundled scenario worth playing: docs/games.md
 	$(BIN)/python tools/write_games.py 1024

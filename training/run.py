@@ -20,7 +20,7 @@ from tqdm import tqdm
 from patchpact.scenarios import AssumptionWarning, load_scenario
 from patchpact.training.config import TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
-from patchpact.training.report import write_report
+from patchpact.training.reports.run import write_run_report
 
 if TYPE_CHECKING:
     from patchpact.training.rllib.trainer import Trainer
@@ -105,7 +105,7 @@ def _train_to_end(folder: RunFolder, config: TrainConfig, progress: bool) -> Non
     if config.evaluation_episodes and not folder.evaluation_file.exists():
         results = _evaluate(folder, config)
         write_text(folder.evaluation_file, json.dumps(results, indent=1) + "\n")
-    write_report(folder)
+    write_run_report(folder.path)
 
 
 def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:

@@ -19,5 +19,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"),
     Command("train", "patchpact.cli.train", "train agents with RLlib"),
     Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
+    Command("benchmark", "patchpact.cli.benchmark", "play a suite of worlds with any number of policies"),
+    Command("equilibrium", "patchpact.cli.equilibrium", "exploitability, price of anarchy, blocking coalitions"),
+    Command("report", "patchpact.cli.report", "write the report of a benchmark or a training run"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
 )

@@ -66,7 +66,7 @@ def test_run_folder_is_complete(run: Path) -> None:
     assert TrainConfig.load(run) == with_rollout_length(replace(TINY, out=str(run)))
     for name in ("last", "best"):
         assert RunFolder(run).checkpoint(name) is not None
-    assert "<polyline" in (run / "report.html").read_text()
+    assert "<svg" in (run / "report.html").read_text()
     assert sorted(p.name for p in (run / "policy").iterdir()) == sorted(
         ["policy.json", *(f"{role}.safetensors" for role in load_policy(run))]
     )

@@ -1,85 +1,99 @@
-"""``report.html`` of a run: one self-contained page with learning curve, evaluation and settings."""
+"""``report.html`` of a training run: learning curve, evaluation and settings on one self-contained page."""
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
-from html import escape
+from pathlib import Path
 from typing import Any
 
 from patchpact.training.folder import RunFolder, write_text
-
-WIDTH, HEIGHT, MARGIN = 720, 280, 50
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:1rem 0}
-td,th{padding:.25rem .7rem;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}svg{width:100%;height:auto}"""
+from patchpact.training.reports import charts, page
+from patchpact.training.reports.files import ReportError, read_json
+from patchpact.training.reports.page import Column, Table
 
 
-def write_report(folder: RunFolder) -> None:
-    """Write ``report.html`` from the run's files. Raises ``RunError`` if it cannot be written."""
-    rows = folder.progress()
-    points = [(float(row["timesteps"]), float(row["welfare_keur"])) for row in rows if row["welfare_keur"] != "nan"]
-    results = json.loads(folder.evaluation_file.read_text(encoding="utf-8")) if folder.evaluation_file.exists() else []
+def write_run_report(run: str | Path, out: str | Path | None = None) -> Path:
+    """Write the report from the run's files.
+
+    Args:
+        run: the run folder.
+        out: the page's file, ``report.html`` in the folder by default.
+
+    Returns:
+        The page's file.
+
+    Raises:
+        ReportError: a file of the run cannot be read.
+        RunError: the report cannot be written.
+    """
+    folder = RunFolder(run)
+    file = Path(out) if out is not None else folder.path / "report.html"
+    points = _points(folder)
+    results = read_json(folder.evaluation_file) if folder.evaluation_file.exists() else []
+    if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
+        raise ReportError(f"{folder.evaluation_file}: is no list of objects; remove it and resume the run")
     config = json.loads(folder.config().to_json())
-    parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(folder.path.name)}</title>",
-        f"<style>{STYLE}</style><h1>Training run {escape(folder.path.name)}</h1>",
-        "<h2>Learning curve</h2><p>Mean welfare (k€) of the episodes that ended in each iteration, by"
-        " env-steps. Actions are drawn and incident losses as the settings say, so it lies apart"
-        " from the evaluation.</p>",
-        curve(points),
+    name = folder.path.resolve().name
+    settings = [{"setting": key, "value": json.dumps(value, ensure_ascii=False)} for key, value in config.items()]
+    columns = [Column("setting", "setting", text=True), Column("value", "value", text=True)]
+    sections = [
+        page.section(
+            "curve",
+            "Learning curve",
+            page.paragraph(
+                "Mean welfare (k€) of the episodes that ended in each iteration, by env-steps. Actions are drawn and"
+                " incident losses as the settings say, so it lies apart from the evaluation."
+            ),
+            curve(points),
+        )
     ]
     if results:
-        parts += [
-            "<h2>Evaluation</h2><p>All policies on the same held-out worlds; 95% intervals.</p>",
-            table(results),
-        ]
-    settings = [{"setting": name, "value": json.dumps(value)} for name, value in config.items()]
-    parts += ["<h2>Settings</h2>", table(settings), "</html>\n"]
-    write_text(folder.path / "report.html", "\n".join(parts))
+        text = "All policies on the same held-out worlds; 95% intervals."
+        sections.append(page.section("evaluation", "Evaluation", page.paragraph(text), table(results).html()))
+    sections.append(page.section("settings", "Settings", Table("Settings of the run", columns, settings).html()))
+    body = [f"<header><h1>Training run {page.html(name)}</h1></header>", '<main id="main">', *sections, "</main>"]
+    write_text(file, page.whole(f"Training run {name}", body))
+    return file
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """An HTML table of rows that share their columns."""
-    columns = list(rows[0])
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(_shown(row.get(name, '')))}</td>" for name in columns) + "</tr>" for row in rows
+def _points(folder: RunFolder) -> list[tuple[float, float]]:
+    """Env-steps and welfare of each iteration that has one."""
+    try:
+        points = [(float(row["timesteps"]), float(row["welfare_keur"])) for row in folder.progress()]
+    except (KeyError, ValueError, TypeError, csv.Error):
+        raise ReportError(
+            f"{folder.progress_file}: is no table with timesteps and welfare_keur; resume the run, or remove the file"
+        ) from None
+    return [point for point in points if math.isfinite(point[1])]
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Rows that share their columns; the policy names the row."""
+    first = rows[0]
+    columns = [Column(name, name.replace("_keur", ", k€").replace("_", " "), _is_text(first[name])) for name in first]
+    shown = [{name: _shown(row.get(name, "")) for name in first} for row in rows]
+    return Table(
+        "Policies side by side", columns, shown, headed=1 + list(first).index("policy") if "policy" in first else 1
     )
-    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _shown(value: Any) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else str(value)
+    return page.number(value, 1) if isinstance(value, float) else str(value)
 
 
 def curve(points: Sequence[tuple[float, float]]) -> str:
-    """An inline SVG line through ``points`` (env-steps, k€); a sentence where there are too few."""
+    """A line through ``points`` (env-steps, k€); a sentence where there are too few."""
     if len(points) < 2:
-        return "<p>Too few iterations for a curve.</p>"
-    left, right = points[0][0], points[-1][0]
-    low, high = min(y for _, y in points), max(y for _, y in points)
-    high = high if high > low else low + 1.0
-
-    def place(x: float, y: float) -> str:
-        across = MARGIN + (x - left) / (right - left) * (WIDTH - 2 * MARGIN)
-        up = HEIGHT - MARGIN - (y - low) / (high - low) * (HEIGHT - 2 * MARGIN)
-        return f"{across:.1f},{up:.1f}"
-
-    line = " ".join(place(x, y) for x, y in points)
-    ticks = "".join(
-        f'<text x="{MARGIN - 6}" y="{place(left, y).split(",")[1]}" text-anchor="end">{y:,.0f}</text>'
-        f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{place(left, y).split(",")[1]}"'
-        f' y2="{place(left, y).split(",")[1]}" stroke="#ddd"/>'
-        for y in (low, (low + high) / 2, high)
-    )
-    ends = "".join(
-        f'<text x="{place(x, low).split(",")[0]}" y="{HEIGHT - MARGIN + 20}" text-anchor="middle">{x:,.0f}</text>'
-        for x in (left, right)
-    )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" font-size="12" role="img" aria-label="learning curve">'
-        f"{ticks}{ends}"
-        f'<polyline points="{line}" fill="none" stroke="#06c" stroke-width="2"/></svg>'
+        return page.paragraph("Too few iterations for a curve.")
+    steps, series = [x for x, _ in points], [charts.Series("welfare", [y for _, y in points])]
+    axes = ("env-steps", "welfare, k€ an episode")
+    return page.figure(
+        "Each point is an iteration.", lambda width: charts.lines(steps, series, width, "Learning curve", axes)
     )

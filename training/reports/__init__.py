@@ -1,0 +1,1 @@
+"""Pages that a person reads: of a training run, of a benchmark."""

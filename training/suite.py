@@ -1,0 +1,169 @@
+"""Suites: which worlds a benchmark is made of, with which seeds. A suite is one YAML file."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from patchpact.scenarios import Scenario, ScenarioError, load_scenario
+from patchpact.scenarios.errors import closest
+from patchpact.scenarios.files import parse_yaml, read_text
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Seeds(_Strict):
+    """A range of world seeds."""
+
+    first: int = Field(ge=0, lt=2**62)
+    count: int = Field(ge=1, le=2**62)
+
+    def overlaps(self, other: Seeds) -> bool:
+        """Whether a seed lies in both."""
+        return self.first < other.first + other.count and other.first < self.first + self.count
+
+
+class World(_Strict):
+    """A scenario with parameters set; ``label`` names it in tables, its id if left out."""
+
+    scenario: str
+    label: str = ""
+    set: dict[str, Any] = {}
+    episodes: int | None = Field(default=None, ge=1)
+    planner_episodes: int | None = Field(default=None, ge=1)
+
+
+class Track(_Strict):
+    """Worlds that ask the same of a policy."""
+
+    name: str = Field(min_length=1)
+    description: str
+    seeds: Literal["train", "test"] = "test"
+    worlds: list[World] = Field(min_length=1)
+
+
+class SuiteFile(_Strict):
+    """What a suite's YAML file holds."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    description: str
+    train_seeds: Seeds
+    validation_seeds: Seeds
+    test_seeds: Seeds
+    planner_episodes: int = Field(default=32, ge=1)
+    """Worlds that planners and references play, the first of the seeds: they take their time."""
+    references: list[str] = []
+    stories: list[str] = []
+    tracks: list[Track] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One world of a suite, ready to play: incident losses are drawn."""
+
+    track: str
+    label: str
+    scenario: Scenario
+    seeds: range
+    planner_episodes: int
+    """How many of the seeds planners and references play."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite, checked."""
+
+    file: SuiteFile
+    digest: str
+    """Of its text: two benchmarks with equal digests played the same worlds."""
+
+    @property
+    def id(self) -> str:
+        """The suite's name."""
+        return self.file.id
+
+    def cells(self, tracks: tuple[str, ...] = ()) -> tuple[Cell, ...]:
+        """Its worlds, of the named tracks or of all. Raises ``ScenarioError`` for an unknown track or scenario."""
+        known = [track.name for track in self.file.tracks]
+        for name in tracks:
+            if name not in known:
+                raise ScenarioError(self.id, "tracks", f"no track {name!r}", closest(name, known))
+        found = []
+        for track in self.file.tracks:
+            if tracks and track.name not in tracks:
+                continue
+            seeds = self.file.train_seeds if track.seeds == "train" else self.file.test_seeds
+            for world in track.worlds:
+                scenario = load_scenario(world.scenario, **world.set).with_parameters(incident_loss="sampled")
+                count = min(world.episodes or self.file.test_seeds.count, self.file.test_seeds.count)
+                planned = min(world.planner_episodes or self.file.planner_episodes, count)
+                here = range(seeds.first, seeds.first + count)
+                found.append(Cell(track.name, world.label or world.scenario, scenario, here, planned))
+        return tuple(found)
+
+
+def suite_ids() -> tuple[str, ...]:
+    """The bundled suites."""
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in _home().iterdir() if file.name.endswith(".yaml")))
+
+
+def load_suite(name: str | Path) -> Suite:
+    """A bundled suite by its id, or a YAML file.
+
+    Raises:
+        ScenarioError: one line that names the file, the field and the mend.
+    """
+    text_name = str(name)
+    path = Path(text_name)
+    if text_name in suite_ids():
+        text = (_home() / f"{text_name}.yaml").read_text(encoding="utf-8")
+    elif path.suffix in (".yaml", ".yml"):
+        text = read_text(path, text_name)
+    else:
+        raise ScenarioError(text_name, "suite", "no such suite", closest(text_name, suite_ids()))
+    raw = parse_yaml(text, text_name)
+    if not isinstance(raw, dict):
+        raise ScenarioError(text_name, "suite", "holds no mapping", "give id, title, tracks and seeds")
+    try:
+        file = SuiteFile.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ScenarioError(text_name, field, first["msg"].lower(), _mend(first)) from None
+    _check(file, text_name)
+    return Suite(file, hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def _home() -> Any:
+    return resources.files("patchpact.training") / "suites"
+
+
+def _mend(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        fields = [*SuiteFile.model_fields, *Track.model_fields, *World.model_fields, *Seeds.model_fields]
+        return closest(str(error["loc"][-1]), fields)
+    return "add it" if error["type"] == "missing" else "correct it"
+
+
+def _check(file: SuiteFile, where: str) -> None:
+    ranges = {name: getattr(file, name) for name in ("train_seeds", "validation_seeds", "test_seeds")}
+    names = list(ranges)
+    for n, one in enumerate(names):
+        for other in names[n + 1 :]:
+            if ranges[one].overlaps(ranges[other]):
+                raise ScenarioError(where, one, f"shares seeds with {other}", "keep the ranges apart")
+    seen: set[str] = set()
+    for track in file.tracks:
+        for world in track.worlds:
+            label = world.label or world.scenario
+            if label in seen:
+                raise ScenarioError(where, f"tracks.{track.name}", f"{label!r} stands twice", "give one a label")
+            seen.add(label)
