@@ -8,7 +8,7 @@ all scenarios, and worlds within them.
 Damage is lumpy: few worlds hold most of it, and the percentile bootstrap of such means covers some 90% where it says
 95. Intervals here are studentised bootstraps (bootstrap-t; Efron and Tibshirani, 1993, "An introduction to the
 bootstrap", chapter 12.5), at neither end nearer than Student's t, nor beyond ``FARTHEST`` times it;
-``docs/coverage.csv`` counts how often they hold the truth in this game. Profiles and probabilities of improvement,
+``make coverage`` counts how often they hold the truth in this game. Profiles and probabilities of improvement,
 which are bounded, have percentile intervals as ``rliable`` has them.
 
 A stratum is what is known of one scenario: ``values`` ``(runs, worlds)`` of a policy, and ``zero`` and ``one``
