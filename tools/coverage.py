@@ -1,6 +1,6 @@
 """How often do 95% intervals cover the truth? Writes `docs/coverage.csv`.
 
-    python tools/coverage.py [REPEATS]
+    .venv/bin/python tools/coverage.py [REPEATS]
 
 REPEATS (400) benchmarks are drawn for intervals over a suite, half as many where policies were trained several times,
 and a quarter for each scenario and policy. The game itself is the population: 4,096 worlds of each training scenario
