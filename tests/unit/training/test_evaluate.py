@@ -39,7 +39,7 @@ def test_episodes_are_worlds_by_seed() -> None:
     for place, seed in enumerate(range(5, 11)):
         alone = play(WORLD, policy, [seed])
         for name, values in together.items():
-            assert values[place] == alone[name][0], name
+            assert np.array_equal(values[place], alone[name][0]), name
 
 
 def test_welfare_is_what_the_parallel_face_books() -> None:
