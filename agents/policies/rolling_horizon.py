@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import ACCEPT, Actions, Observations
 from patchpact.agents.policies.plan_model import (
     CANARY,
     EMERGENCY,
@@ -25,6 +24,7 @@ from patchpact.agents.policies.plan_model import (
     PlanModel,
     up,
 )
+from patchpact.agents.policies.planner import Planner
 from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.imagine import Imagination
@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     levers: list[tuple[int, int]]  # (agent, action)
 
 
-class RollingHorizon:
+class RollingHorizon(Planner):
     """Plays all agents for their common welfare.
 
     Args:
@@ -57,30 +57,15 @@ class RollingHorizon:
     """
 
     def __init__(self, worlds: VectorEnv, horizon: int = HORIZON, informed: bool = False) -> None:
-        if len(worlds.scenarios) != 1:
-            raise ValueError("worlds: a rolling horizon plans for worlds of one scenario; make a batch for each")
-        self._worlds, self._engine = worlds, worlds.engine
+        super().__init__(worlds)
         self._horizon = horizon
         self._room = Imagination(worlds.scenarios[0], 1, informed=True) if informed else None
         self._plans: dict[int, tuple[int, Plan]] = {}
         roles = self._engine.static.agent["role"]
         self._names = [{name: n for n, name in enumerate(action_names(ROLES[role]))} for role in roles]
 
-    def act(self, observations: Observations, rng: np.random.Generator) -> Actions:
-        """See ``JointPolicy.act``."""
-        state = self._engine.state
-        chosen = np.zeros((self._worlds.num_envs, self._engine.num_agents), np.int64)
-        for k, world in enumerate(state.world):
-            if world["over"]:
-                continue
-            if world["voting"]:
-                chosen[k] = np.where(state.agent[k]["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
-            else:
-                chosen[k] = self.propose(k)
-        return self._worlds.by_role(chosen)
-
     def propose(self, k: int) -> NDArray[np.int64]:
-        """Everybody's actions ``(agents,)`` where world k waits for a nomination."""
+        """See ``Planner.propose``."""
         actions = np.zeros(self._engine.num_agents, np.int64)
         state = self._engine.state
         world = state.world[k]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import ACCEPT, Actions, Observations
+from patchpact.agents.policies.base import ACCEPT
 from patchpact.agents.policies.plan_model import Item
+from patchpact.agents.policies.planner import Planner
 from patchpact.agents.policies.rolling_horizon import RollingHorizon
 from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs.core.imagine import Imagination
@@ -29,7 +30,7 @@ SURE = 2.0
 """Standard errors by which another action must be ahead of the planner's."""
 
 
-class Search:
+class Search(Planner):
     """Plays all agents for their common welfare.
 
     Args:
@@ -44,28 +45,14 @@ class Search:
     def __init__(
         self, worlds: VectorEnv, futures: int = 8, width: int = 7, informed: bool = False, key: int = 0x5EA6C4
     ) -> None:
-        self._worlds = worlds
-        self._engine = worlds.engine
+        super().__init__(worlds)
         self._futures, self._width, self._informed = futures, width, informed
         self._key = key
         self._imagined: dict[int, Imagination] = {}
         self._planner = RollingHorizon(worlds, informed=True) if informed else None
 
-    def act(self, observations: Observations, rng: np.random.Generator) -> Actions:
-        """See ``JointPolicy.act``."""
-        state = self._engine.state
-        chosen = np.zeros((self._worlds.num_envs, self._engine.num_agents), np.int64)
-        for k, world in enumerate(state.world):
-            if world["over"]:
-                continue
-            if world["voting"]:
-                chosen[k] = np.where(state.agent[k]["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
-            else:
-                chosen[k] = self._decide(k)
-        return self._worlds.by_role(chosen)
-
-    def _decide(self, k: int) -> NDArray[np.int64]:
-        """Everybody's actions ``(agents,)`` where world k waits for a nomination."""
+    def propose(self, k: int) -> NDArray[np.int64]:
+        """See ``Planner.propose``."""
         proposer = int(self._engine.state.world[k]["proposer"])
         seeds = self._seeds(k)
         idle = np.zeros(self._engine.num_agents, np.int64)
