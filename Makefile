@@ -64,7 +64,7 @@ benchmark: setup  ## the whole suite with rules, planners and references (hours)
 	$(BIN)/patchpact report runs/benchmark
 	$(BIN)/python tools/write_leaderboard.py runs/benchmark
 
-coverage: setup  ## do the intervals cover what they say: docs/coverage.csv (an hour)
+coverage: setup  ## do the intervals cover what they say: docs/coverage.csv
 	$(BIN)/python tools/coverage.py
 
 games: setup  ## is each bundled scenario worth playing: docs/games.md
