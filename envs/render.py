@@ -268,7 +268,7 @@ def picture(view: WorldView) -> NDArray[np.uint8]:
     """
     sheet = _Sheet()
     _draw_heading(sheet, view)
-    layout = _lay_out(view.graph)
+    layout = lay_out(view.graph)
     _draw_graph(sheet, view, layout)
     _draw_legend(sheet, view, layout)
     _draw_panel(sheet, view)
@@ -431,7 +431,8 @@ def _tiers(graph: nx.DiGraph) -> list[list[str]]:
     return result
 
 
-def _lay_out(graph: nx.DiGraph) -> _Layout:
+def lay_out(graph: nx.DiGraph) -> _Layout:
+    """Where the services stand, tier by tier, and the routes of the calls, in pixels of the picture."""
     columns: list[list[Hashable]] = [list(tier) for tier in _tiers(graph)]
     column_of = {name: n for n, column in enumerate(columns) for name in column}
     tallest = max(len(column) for column in columns)

@@ -13,7 +13,6 @@ Pieces are cut alike whatever the number of jobs, and a piece's rows depend on i
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import multiprocessing
@@ -28,10 +27,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,7 +44,7 @@ from patchpact.agents.policies import PLANNERS, REFERENCES, Oracle, policy_names
 from patchpact.envs.core import cache
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
-from patchpact.training.folder import RunError, write_text, writing
+from patchpact.training.folder import RunError, claim, replacing, write_text, writing
 from patchpact.training.suite import Cell, Suite, load_suite
 
 PIECE, PLANNED_PIECE, SOLVED_PIECE = 64, 8, 4
@@ -81,7 +78,7 @@ class Piece:
     """Some worlds of a cell for one policy; or, for ``story``, its first."""
 
     suite: str
-    cell: int
+    cell: Cell
     contestant: Contestant
     first: int
     count: int
@@ -102,11 +99,11 @@ def contestants(policies: Sequence[str]) -> list[Contestant]:
             found += [Contestant(name, name) for name in names]
         elif equals:
             found += [Contestant(label, folder, run) for run, folder in enumerate(folders.split("+"))]
+            for folder in folders.split("+"):
+                find_policy(folder)
         else:
             name, _ = find_policy(text)
             found.append(Contestant(Path(name).name if Path(text).is_dir() else name, text))
-    for one in found:
-        find_policy(one.source)
     unique = {one.name: one for one in found}
     for one in found:
         if unique[one.name].source != one.source:
@@ -152,12 +149,11 @@ def benchmark(
     with writing(folder):
         (folder / "episodes").mkdir(parents=True, exist_ok=True)
         (folder / "stories").mkdir(exist_ok=True)
-    with _locked(folder):
+    with claim(folder, "another benchmark writes to it"):
         _open(folder, plan, cast, episodes, command or shlex.join(["patchpact", *sys.argv[1:]]))
         for left in [*(folder / "episodes").glob("*.new"), *(folder / "stories").glob("*.new")]:
             left.unlink(missing_ok=True)
-        everything = plan.cells()
-        pieces = list(_pieces(str(suite), plan, cells, everything, cast, episodes))
+        pieces = list(_pieces(plan, cells, cast, episodes))
         due = [piece for piece in pieces if not (folder / piece.file).is_file()]
         _work_off(due, pieces, folder, jobs, progress)
         write_text(folder / "marl_eval.json", json.dumps(marl_eval(folder, plan.id)))
@@ -165,11 +161,7 @@ def benchmark(
     return folder
 
 
-def _pieces(
-    suite: str, plan: Suite, cells: Sequence[Cell], everything: Sequence[Cell], cast: Sequence[Contestant],
-    episodes: int | None,
-) -> Iterator[Piece]:  # fmt: skip
-    place = {cell.label: number for number, cell in enumerate(everything)}
+def _pieces(plan: Suite, cells: Sequence[Cell], cast: Sequence[Contestant], episodes: int | None) -> Iterator[Piece]:
     for one in cast:
         long = one.source in LONG
         size = SOLVED_PIECE if one.source == "clairvoyant" else PLANNED_PIECE if long else PIECE
@@ -179,28 +171,14 @@ def _pieces(
             name = f"{_slug(cell.label)}__{_slug(one.name)}"
             for first in range(0, count, size):
                 file = f"episodes/{name}__{first:05d}.parquet"
-                yield Piece(suite, place[cell.label], one, first, min(size, count - first), False, file)
+                yield Piece(plan.id, cell, one, first, min(size, count - first), False, file)
             told = one.source in plan.file.stories or one.source not in (*policy_names(), *LONG)
             if told and one.run == 0:
-                yield Piece(suite, place[cell.label], one, 0, 1, True, f"stories/{name}.json")
+                yield Piece(plan.id, cell, one, 0, 1, True, f"stories/{name}.json")
 
 
 def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.+-]+", "-", text).strip("-")
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with writing(folder):
-        lock = (folder / ".lock").open("w", encoding="utf-8")
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{folder}: another benchmark writes to it; wait or name another folder") from None
-        yield
-    finally:
-        lock.close()
 
 
 def _open(folder: Path, plan: Suite, cast: Sequence[Contestant], episodes: int | None, command: str) -> None:
@@ -322,13 +300,8 @@ def _begin_job(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-@lru_cache(maxsize=1)
-def _cells(suite: str) -> tuple[Cell, ...]:
-    return load_suite(suite).cells()
-
-
 def _play_piece(piece: Piece, folder: Path) -> None:
-    cell = _cells(piece.suite)[piece.cell]
+    cell = piece.cell
     _, policy = find_policy(piece.contestant.source)
     seeds = cell.seeds[piece.first : piece.first + piece.count]
     file = folder / piece.file
@@ -342,32 +315,19 @@ def _play_piece(piece: Piece, folder: Path) -> None:
     learned = Path(piece.contestant.source).is_dir()
     rows = len(seeds)
     columns: dict[str, Any] = {
-        "suite": [load_suite(piece.suite).id] * rows,
+        "suite": [piece.suite] * rows,
         "track": [cell.track] * rows,
         "scenario": [cell.label] * rows,
         "policy": [piece.contestant.label] * rows,
         "training_seed": pa.array([piece.contestant.run if learned else None] * rows, pa.int64()),
         "seed": list(seeds),
+        "agents": [list(agents_of(cell.scenario))] * rows,
     }
-    columns["agents"] = [list(agents_of(cell.scenario))] * rows
     columns |= {name: values.tolist() for name, values in totals.items()}
     for name, kind in SOMETIMES.items():  # every file has every column, or readers drop those that the first one lacks
         columns.setdefault(name, pa.nulls(rows, kind))
-    _write_table(file, pa.table(columns))
-
-
-def _write_table(file: Path, table: Any) -> None:
-    """All of it or nothing."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.new")
-    with writing(file):
-        try:
-            with temporary.open("wb") as stream:
-                pq.write_table(table, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with replacing(file, mark=f".{os.getpid()}") as stream:
+        pq.write_table(pa.table(columns), stream)
 
 
 def marl_eval(folder: Path, environment: str) -> dict[str, Any]:

@@ -15,16 +15,15 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import Cast, seat
+from patchpact.agents.policies import Cast
 from patchpact.agents.roles import layout
 from patchpact.envs.core import negotiate
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.voting import VOTING_RULES
-from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario
 from patchpact.scenarios.errors import closest
 from patchpact.training import stats
-from patchpact.training.evaluate import WORLDS_AT_ONCE, agents_of
+from patchpact.training.evaluate import WORLDS_AT_ONCE, agents_of, begin
 from patchpact.training.stats import Estimate
 
 MOST_VOTERS = 16
@@ -258,17 +257,14 @@ def _passed_motions(world: Scenario, policy: Cast, seeds: Sequence[int]) -> NDAr
 
 
 def _passed_together(world: Scenario, policy: Cast, seeds: Sequence[int]) -> NDArray[np.int64]:
-    worlds = VectorEnv([world], len(seeds), autoreset=False, copy=False)
-    players = seat(policy, worlds)
-    rng = np.random.default_rng(np.random.SeedSequence([0, int(seeds[0])]))
-    observations, _ = worlds.reset(seed=list(seeds))
+    worlds, players, observations = begin(world, policy, seeds)
     state = worlds.engine.state
     found = [np.zeros((0, 1 + (2 + 2 * len(PAYMENT_TENTHS)) * state.ballots.shape[1]), np.int64)]
     running = np.ones(len(seeds), np.bool_)
     while running.any():
         voting = running & (state.world["voting"] != 0)
         figures, before = _figures(state), state.world["motions_passed"].copy()
-        observations, _, terminations, _, _ = worlds.step(players(observations, rng))
+        observations, _, terminations, _, _ = worlds.step(players(observations))
         passed = np.flatnonzero(voting & (state.world["motions_passed"] > before))
         found.append(np.concatenate([passed[:, None], figures[passed]], 1))
         running &= ~terminations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.agents.policies import PLANNERS, REFERENCES, Cast, Joint, Oracle, find, make_policy, policy_names, seat
+from patchpact.agents.policies.base import Actions, Observations
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
@@ -76,19 +77,29 @@ def agents_of(scenario: Scenario) -> tuple[str, ...]:
     return tuple(agent.name for agent in pack.seats(scenario))
 
 
-def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def begin(
+    scenario: Scenario, policy: Cast, seeds: Sequence[int]
+) -> tuple[VectorEnv, Callable[[Observations], Actions], Observations]:
+    """Worlds of these seeds at the start of their episodes, who plays them, and what is seen.
+
+    What a policy draws comes from one stream for each batch, by its first seed, and moves no world.
+    """
     worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False)
     players = seat(policy, worlds)
-    # One stream for each policy and piece: what it draws moves no world.
     rng = np.random.default_rng(np.random.SeedSequence([0, int(seeds[0])]))
     observations, _ = worlds.reset(seed=list(seeds))
+    return worlds, lambda seen: players(seen, rng), observations
+
+
+def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+    worlds, players, observations = begin(scenario, policy, seeds)
     state = worlds.engine.state
     totals = {name: np.zeros(len(seeds)) for name in (*TOTALS, "illegal_actions")}
     totals |= {name: np.zeros(state.reward.shape) for name in ("accounts_keur", "blocked")}
     running = np.ones(len(seeds), np.bool_)
     while running.any():
         voted, passed = state.world["voting"] != 0, state.world["motions_passed"].copy()
-        observations, _, terminations, _, infos = worlds.step(players(observations, rng))
+        observations, _, terminations, _, infos = worlds.step(players(observations))
         totals["accounts_keur"] += state.reward * REWARD_SCALE_KEUR * running[:, None]
         failed = voted & running & (state.world["motions_passed"] == passed)
         totals["blocked"] += (state.ballots < 0) & failed[:, None]

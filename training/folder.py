@@ -52,18 +52,37 @@ def writing(place: Path) -> Iterator[None]:
         ) from error
 
 
-def write_text(file: Path, text: str) -> None:
-    """Replace ``file`` by ``text`` in one step."""
+@contextmanager
+def replacing(file: Path, mark: str = "") -> Iterator[IO[bytes]]:
+    """A stream whose content replaces ``file`` in one step, or not at all; ``mark`` keeps apart who writes at once."""
     with writing(file):
-        temporary = file.with_name(file.name + ".new")
+        temporary = file.with_name(f"{file.name}{mark}.new")
         try:
-            with temporary.open("w", encoding="utf-8") as stream:
-                stream.write(text)
+            with temporary.open("wb") as stream:
+                yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace ``file`` by ``text`` in one step."""
+    with replacing(file) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def claim(folder: Path, busy: str) -> IO[str]:
+    """Hold the folder for this process while the file is open. Raises ``RunError``, with ``busy``, if another does."""
+    with writing(folder):
+        held = (folder / LOCK_FILE).open("w", encoding="utf-8")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        raise RunError(f"{folder}: {busy}; wait or name another folder") from None
+    return held
 
 
 def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
@@ -127,14 +146,7 @@ class RunFolder:
 
     def lock(self) -> None:
         """Claim the folder for this process. Raises ``RunError`` if another one trains in it."""
-        with writing(self.path):
-            self._lock = (self.path / LOCK_FILE).open("w", encoding="utf-8")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            self._lock = None
-            raise RunError(f"{self.path}: another process trains in it; wait or name another folder") from None
+        self._lock = claim(self.path, "another process trains in it")
 
     def unlock(self) -> None:
         """Give the folder free."""

@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import Cast, seat
+from patchpact.agents.policies import Cast
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES, action_names, layout
 from patchpact.agents.roles.ledger import KINDS
 from patchpact.envs import render
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.modes import downtime_factor, effort_factor
 from patchpact.envs.parallel import PatchpactEnv
-from patchpact.envs.vector import VectorEnv
 from patchpact.envs.view import NATURE, OUTSIDE
 from patchpact.scenarios import Scenario
+from patchpact.training.evaluate import begin
 
 FORMAT = 1
 """Grows when the shape of a story changes."""
@@ -49,17 +50,14 @@ def record(scenario: Scenario, policy: Cast, seed: int, name: str = "") -> dict[
         for the windows after the last; ``accounts`` at the end, by agent; ``totals`` and ``illegal_actions`` of the
         episode. Services, agents and patches are named by their place in these tables; money is in k€.
     """
-    worlds = VectorEnv([scenario], 1, autoreset=False, copy=False)
-    players = seat(policy, worlds)
-    rng = np.random.default_rng(np.random.SeedSequence([0, int(seed)]))
-    observations, _ = worlds.reset(seed=[seed])
+    worlds, players, observations = begin(scenario, policy, [seed])
     recorder = _Recorder(scenario, seed)
     seats = {role: [n for n, agent in enumerate(recorder.agents) if agent[1] == role] for role in worlds.roles}
     accounts = np.zeros(len(recorder.agents))
     illegal = 0
     over = False
     while not over:
-        chosen = players(observations, rng)
+        chosen = players(observations)
         actions = {recorder.agents[n][0]: int(chosen[role][0, i]) for role in seats for i, n in enumerate(seats[role])}
         observations, rewards, terminations, _, infos = worlds.step(chosen)
         for role, numbers in seats.items():
@@ -280,9 +278,6 @@ class _Recorder:
         """A planned patch after its window: when, the work it really took, the outage it planned, and the outcome."""
         p, patch = self.env.engine.state.patch[place], self.scenario.patches[place]
         name, known = layout.MODES[mode], self.scenario.parameters
-        effort = 1.0 if name == "full" else float(known[f"{name}_effort"])
-        downtime = {"full": 1.0, "mitigate": 0.0}.get(name)
-        downtime = float(known[f"{name}_downtime"]) if downtime is None else downtime
         if name == "mitigate":
             outcome = "mitigated"
         elif p["done"]:
@@ -295,8 +290,8 @@ class _Recorder:
             "patch": self._number(place),
             "mode": name,
             "day": _short(float(p["day"])),
-            "effort_hours": _short(float(p["effort"]) * effort),
-            "downtime_minutes": _short(patch.downtime_minutes * downtime),
+            "effort_hours": _short(float(p["effort"]) * effort_factor(known, mode)),
+            "downtime_minutes": _short(patch.downtime_minutes * downtime_factor(known, mode)),
             "outcome": outcome,
         }
 
@@ -314,7 +309,7 @@ class _Recorder:
 
 def _graph(scenario: Scenario) -> dict[str, Any]:
     """The services with their places in the drawing, and the calls with the points that they pass."""
-    drawn = render._lay_out(scenario.graph())
+    drawn = render.lay_out(scenario.graph())
     left, top = render.GRAPH_LEFT, render.GRAPH_TOP
 
     def place(point: tuple[float, float]) -> list[int]:

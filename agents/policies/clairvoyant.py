@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import ACCEPT
 from patchpact.agents.policies.plan_model import (
     EMERGENCY,
     MITIGATE,
@@ -25,8 +24,10 @@ from patchpact.agents.policies.plan_model import (
     Item,
     PlanModel,
     down,
+    nomination,
+    ready,
 )
-from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.agents.policies.planner import accept_all, actions_by_name
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.foresee import Foreseen, foresee
 from patchpact.envs.core.records import TOTALS
@@ -41,11 +42,14 @@ WORKERS = 8
 """Of the solver: it runs as many strategies side by side, which proves bounds far sooner than one."""
 
 
-class Event:
+class Event(NamedTuple):
     """An entry that happens unless its patch stands in the way."""
 
-    def __init__(self, patch: int, service: int, window: int, day: float, mitigable: bool) -> None:
-        self.patch, self.service, self.window, self.day, self.mitigable = patch, service, window, day, mitigable
+    patch: int
+    service: int
+    window: int
+    day: float
+    mitigable: bool
 
 
 class Hindsight:
@@ -131,17 +135,6 @@ class Hindsight:
                         changed = True
         return first
 
-    def _relevant(self) -> set[int]:
-        """Patches that stop an entry, and all that those require."""
-        stack = [event.patch for event in self.events]
-        found = set(stack)
-        while stack:
-            for needed in self.facts.needs[stack.pop()]:
-                if needed not in found:
-                    found.add(needed)
-                    stack.append(needed)
-        return found
-
     def _admitted(self, j: int, t: int) -> bool:
         if self.allowed is None:
             return True
@@ -152,12 +145,11 @@ class Hindsight:
         """The model as things stand."""
         head, seen, static = self.head, self.seen, self.engine.static
         struck = {event.patch for event in self.events}
-        relevant = sorted(self._relevant())
         on_first = set(seen.first_agenda.tolist())
         expedited: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         backported: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
         candidates = []
-        for j in relevant:
+        for j in self.facts.with_prerequisites(struck):
             release = int(static.patch[j]["release"])
             has_vendor = static.patch[j]["vendor"] >= 0
             for t in range(self.windows):
@@ -276,8 +268,7 @@ class Replay:
         self.engine = Engine([scenario], 1, autoreset=False)
         self.copy = Engine([scenario], 1, autoreset=False)
         self.needs = needs
-        roles = self.engine.static.agent["role"]
-        self.actions = [{name: n for n, name in enumerate(action_names(ROLES[role]))} for role in roles]
+        self.actions = actions_by_name(self.engine)
 
     def start(self, seed: int) -> None:
         """Begin the episode of that seed."""
@@ -290,10 +281,6 @@ class Replay:
         for t in range(len(slots)):
             missed += self.play_window(choice, slots[t])[1]
         return missed
-
-    def agenda(self) -> set[int]:
-        """The patches on the table now."""
-        return {int(j) for j in self.engine.state.row[0]["patch"] if j >= 0}
 
     def foretell(self) -> set[tuple[int, int]]:
         """(patch, window) on the agenda from here on, if nobody acted any more."""
@@ -323,7 +310,7 @@ class Replay:
             world = state.world[0]
             actions = np.zeros((1, engine.num_agents), np.int64)
             if world["voting"]:
-                actions[0] = np.where(state.agent[0]["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
+                actions[0] = accept_all(state.agent[0])
                 engine.step(actions)
                 continue
             slot, proposer = int(world["motion"]), int(world["proposer"])
@@ -331,8 +318,7 @@ class Replay:
             item = None if asks_for_night else self._next(waiting, slot, slots == 1)
             busy = -1
             if item is not None:
-                row = np.flatnonzero(state.row[0]["patch"] == item.patch)
-                action = layout.NOMINATE_START + 4 * int(row[0]) + item.mode if len(row) else -1
+                action = nomination(item, state.row[0])
                 if action >= 0 and self._may(proposer, action):
                     actions[0, proposer] = action
                     busy = proposer
@@ -350,8 +336,7 @@ class Replay:
         """The entry for this slot; where any will do, one whose prerequisites are not still waiting."""
         if not any_slot:
             return next((item for item in waiting if item.slot == slot), None)
-        left = {item.patch for item in waiting if item.mode != MITIGATE}
-        return next((i for i in waiting if i.mode == MITIGATE or not left & set(self.needs[i.patch])), None)
+        return ready(waiting, self.needs)
 
     def _may(self, agent: int, action: int) -> bool:
         return bool(self.engine.state.mask[0, agent, action])

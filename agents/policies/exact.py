@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import ACCEPT
+from patchpact.agents.policies.planner import accept_all
 from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import Scenario
@@ -154,7 +154,7 @@ class _Tree:
         self.engine.step(actions)
         reward = float(self.state.world[0]["welfare"])
         if self.state.world[0]["voting"]:
-            votes = np.where(self.state.agent["may_vote"] != 0, ACCEPT, layout.ABSTAIN).astype(np.int64)
+            votes = accept_all(self.state.agent)
             self.engine.step(votes)
             reward += float(self.state.world[0]["welfare"])
         return reward

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from patchpact.agents.roles.layout import MODES
+from patchpact.agents.roles.layout import MODES, NOMINATE_START
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.modes import downtime_factor, effort_factor
 
 FULL, CANARY, MITIGATE, EMERGENCY = (MODES.index(name) for name in ("full", "canary", "mitigate", "emergency"))
 UPGRADES = (FULL, CANARY, EMERGENCY)
@@ -36,6 +37,18 @@ class Item(NamedTuple):
     window: int
     slot: int
     mode: int
+
+
+def nomination(item: Item, rows: NDArray[np.void]) -> int:
+    """The action that nominates the entry on this agenda (the world's rows); -1 where its patch is not on it."""
+    row = np.flatnonzero(rows["patch"] == item.patch)
+    return NOMINATE_START + len(MODES) * int(row[0]) + item.mode if len(row) else -1
+
+
+def ready(waiting: Sequence[Item], needs: Sequence[tuple[int, ...]]) -> Item | None:
+    """The first entry none of whose prerequisites is still waiting."""
+    left = {item.patch for item in waiting if item.mode != MITIGATE}
+    return next((item for item in waiting if item.mode == MITIGATE or not left & set(needs[item.patch])), None)
 
 
 @dataclass
@@ -91,23 +104,22 @@ class Facts:
             opened={r: (float(f["longest"]), float(f["total"]), float(f["opened"])) for r, f in enumerate(mine)},
         )
 
-    def effort_factor(self, mode: int) -> float:
-        """Effort in this mode relative to full."""
-        names = {CANARY: "canary_effort", MITIGATE: "mitigate_effort", EMERGENCY: "emergency_effort"}
-        return float(self.head[names[mode]]) if mode in names else 1.0
-
-    def downtime_factor(self, mode: int) -> float:
-        """Downtime in this mode relative to full."""
-        if mode == MITIGATE:
-            return 0.0
-        names = {CANARY: "canary_downtime", EMERGENCY: "emergency_downtime"}
-        return float(self.head[names[mode]]) if mode in names else 1.0
+    def with_prerequisites(self, patches: Iterable[int]) -> list[int]:
+        """These patches and all that they require and is not done, in order of their numbers."""
+        stack = list(patches)
+        found = set(stack)
+        while stack:
+            for needed in self.needs[stack.pop()]:
+                if needed not in found and not self.done[needed]:
+                    found.add(needed)
+                    stack.append(needed)
+        return sorted(found)
 
     def labour_keur(self, patch: int, mode: int) -> float:
         """What the work of one entry costs, support included (k€)."""
         if not self.head["value_enabled"]:
             return 0.0
-        labour = self.effort_hours[patch] * self.effort_factor(mode) * float(self.head["labour_keur_per_hour"])
+        labour = self.effort_hours[patch] * effort_factor(self.head, mode) * float(self.head["labour_keur_per_hour"])
         supported = mode != MITIGATE and self.patches[patch]["vendor"] >= 0
         return float(labour + (float(self.head["support_keur"]) if supported else 0.0))
 
@@ -187,7 +199,7 @@ class PlanModel:
         price = extra * float(head["labour_keur_per_hour"] * head["overtime_price"])
         for t in self.windows:
             terms = [
-                math.floor(UNIT * float(facts.patches[item.patch]["effort"]) * facts.effort_factor(item.mode)) * v
+                math.floor(UNIT * float(facts.patches[item.patch]["effort"]) * effort_factor(head, item.mode)) * v
                 for item, v in self._by["window", t]
                 if item.mode != EMERGENCY
             ]
@@ -210,7 +222,7 @@ class PlanModel:
             spent: dict[int, list[Any]] = defaultdict(list)
             for item, v in self._by["window", t]:
                 patch = facts.patches[item.patch]
-                labour = float(patch["effort"]) * facts.effort_factor(item.mode) * float(head["labour_keur_per_hour"])
+                labour = float(patch["effort"]) * effort_factor(head, item.mode) * float(head["labour_keur_per_hour"])
                 if patch["it"] >= 0:
                     spent[int(patch["it"])].append(down(labour) * v)
                 if item.mode != MITIGATE:
@@ -256,7 +268,7 @@ class PlanModel:
             for item, v in self._by["window", t]:
                 if item.mode == MITIGATE:
                     continue
-                hours = float(facts.patches[item.patch]["downtime"]) * facts.downtime_factor(item.mode)
+                hours = float(facts.patches[item.patch]["downtime"]) * downtime_factor(head, item.mode)
                 for flow, weight in facts.links[item.patch]:
                     touched[flow].append((hours * weight, weight, v))
             for flow, works in touched.items():

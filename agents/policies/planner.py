@@ -6,8 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.agents.policies.base import ACCEPT, Actions, Observations
-from patchpact.agents.roles import layout
+from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.envs.core.engine import Engine
 from patchpact.envs.vector import VectorEnv
+
+
+def accept_all(agents: NDArray[np.void]) -> NDArray[np.int64]:
+    """The vote of agents (the core's records, of any shape) who accept wherever they may vote."""
+    return np.where(agents["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
+
+
+def actions_by_name(engine: Engine) -> list[dict[str, int]]:
+    """The numbers of each agent's actions by name, of an engine of one scenario."""
+    return [{name: n for n, name in enumerate(action_names(ROLES[role]))} for role in engine.static.agent["role"]]
 
 
 class Planner:
@@ -37,7 +48,7 @@ class Planner:
             if world["over"]:
                 continue
             if world["voting"]:
-                chosen[k] = np.where(state.agent[k]["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
+                chosen[k] = accept_all(state.agent[k])
             else:
                 chosen[k] = self.propose(k)
         return self._worlds.by_role(chosen)

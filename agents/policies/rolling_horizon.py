@@ -22,10 +22,12 @@ from patchpact.agents.policies.plan_model import (
     Facts,
     Item,
     PlanModel,
+    nomination,
+    ready,
     up,
 )
-from patchpact.agents.policies.planner import Planner
-from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.agents.policies.planner import Planner, actions_by_name
+from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.imagine import Imagination
 from patchpact.envs.vector import VectorEnv
@@ -61,8 +63,7 @@ class RollingHorizon(Planner):
         self._horizon = horizon
         self._room = Imagination(worlds.scenarios[0], 1, informed=True) if informed else None
         self._plans: dict[int, tuple[int, Plan]] = {}
-        roles = self._engine.static.agent["role"]
-        self._names = [{name: n for n, name in enumerate(action_names(ROLES[role]))} for role in roles]
+        self._names = actions_by_name(self._engine)
 
     def propose(self, k: int) -> NDArray[np.int64]:
         """See ``Planner.propose``."""
@@ -83,8 +84,7 @@ class RollingHorizon(Planner):
         if actions[proposer]:
             return actions
         for item in plan.items:
-            row = np.flatnonzero(state.row[k]["patch"] == item.patch)
-            action = layout.NOMINATE_START + 4 * int(row[0]) + item.mode if len(row) else -1
+            action = nomination(item, state.row[k])
             if action >= 0 and state.mask[k, proposer, action]:
                 actions[proposer] = action
                 plan.items.remove(item)
@@ -205,13 +205,7 @@ class RollingHorizon(Planner):
             gains = [value[j, :, mode].max() - facts.labour_keur(j, mode) for mode in range(value.shape[2])]
             if max(gains) > 0.0:
                 worth.append(j)
-        found, stack = set(worth), list(worth)
-        while stack:
-            for needed in facts.needs[stack.pop()]:
-                if needed not in found and not facts.done[needed]:
-                    found.add(needed)
-                    stack.append(needed)
-        return sorted(found)
+        return facts.with_prerequisites(worth)
 
     @staticmethod
     def _in_order(items: list[Item], facts: Facts) -> list[Item]:
@@ -219,8 +213,7 @@ class RollingHorizon(Planner):
         ordered: list[Item] = []
         waiting = sorted(items, key=lambda item: item.mode != EMERGENCY)
         while waiting:
-            left = {item.patch for item in waiting if item.mode != MITIGATE}
-            ready = next((i for i in waiting if i.mode == MITIGATE or not left & set(facts.needs[i.patch])), waiting[0])
-            ordered.append(ready)
-            waiting.remove(ready)
+            following = ready(waiting, facts.needs) or waiting[0]
+            ordered.append(following)
+            waiting.remove(following)
         return ordered

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import ACCEPT
 from patchpact.agents.policies.plan_model import Item
-from patchpact.agents.policies.planner import Planner
+from patchpact.agents.policies.planner import Planner, accept_all
 from patchpact.agents.policies.rolling_horizon import RollingHorizon
 from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs.core.imagine import Imagination
@@ -24,8 +23,6 @@ MODES = len(layout.MODES)
 MITIGATE = layout.MODES.index("mitigate")
 USELESS = ("freeze", "disclose", "price", "scan")
 """Levers that a planner for all has no use for: they move money or knowledge between agents."""
-
-
 SURE = 2.0
 """Standard errors by which another action must be ahead of the planner's."""
 
@@ -128,8 +125,7 @@ class Search(Planner):
                 actions = np.zeros_like(actions)
                 actions[everybody[here], proposer[here]] = nomination[here]
             engine.step(actions)
-            votes = np.where(state.agent["may_vote"] != 0, ACCEPT, layout.ABSTAIN)
-            engine.step(np.where(state.world["voting"][:, None] != 0, votes, layout.PASS))
+            engine.step(np.where(state.world["voting"][:, None] != 0, accept_all(state.agent), layout.PASS))
         engine.play_out()
         return room.welfare_keur.copy()
 
@@ -139,8 +135,8 @@ class Search(Planner):
         world, scenario = state.world[k], self._engine.static.scenario[state.world[k]["scenario"]]
         rows: Any = state.row[k]
         if self._informed:
-            room = self._imagination(4 * len(seeds))
-            room.copy(self._engine, k, np.tile(seeds, 4))
+            room = self._imagination(1)
+            room.copy(self._engine, k, seeds[:1])
             rows = room.engine.state.row[0].copy()
         legal = state.mask[k, world["proposer"], layout.NOMINATE_START : layout.VOTE_START].reshape(-1, MODES) != 0
         left = scenario["windows"] + scenario["tail_windows"] - world["t"]

@@ -289,7 +289,7 @@ def test_tiers_of_a_circle_lead_away_from_what_is_exposed() -> None:
 
 @pytest.mark.parametrize("scenario", scenario_ids())
 def test_services_do_not_lie_on_each_other(scenario: str) -> None:
-    drawn = render._lay_out(started(scenario).view().graph)
+    drawn = render.lay_out(started(scenario).view().graph)
     points = np.array(list(drawn.at.values()))
     distance = np.hypot(*(points[:, None] - points[None]).T) + 1e9 * np.eye(len(points))
     assert distance.min() > drawn.diameter

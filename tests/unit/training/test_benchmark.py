@@ -13,7 +13,7 @@ from patchpact.scenarios import ScenarioError
 from patchpact.training import benchmark as module
 from patchpact.training.benchmark import benchmark, contestants
 from patchpact.training.evaluate import play
-from patchpact.training.folder import RunError
+from patchpact.training.folder import RunError, claim
 from patchpact.training.suite import load_suite, suite_ids
 
 SUITE = """
@@ -111,8 +111,9 @@ def test_a_folder_of_another_benchmark_is_refused(suite: Path, tmp_path: Path) -
 
 
 def test_two_at_once_in_one_folder_are_refused(suite: Path, tmp_path: Path) -> None:
-    with module._locked(tmp_path), pytest.raises(RunError, match="another benchmark writes"), module._locked(tmp_path):
-        pass
+    (tmp_path / "out").mkdir()
+    with claim(tmp_path / "out", "held"), pytest.raises(RunError, match="another benchmark writes"):
+        benchmark(suite, ["do-nothing"], tmp_path / "out")
 
 
 @pytest.mark.parametrize(
