@@ -167,6 +167,8 @@ def _pieces(plan: Suite, cells: Sequence[Cell], cast: Sequence[Contestant], epis
         size = SOLVED_PIECE if one.source == "clairvoyant" else PLANNED_PIECE if long else PIECE
         for cell in cells:
             most = cell.planner_episodes if long else len(cell.seeds)
+            if one.source == "informed":
+                most = cell.yardstick_episodes
             count = min(most, episodes or most)
             name = f"{_slug(cell.label)}__{_slug(one.name)}"
             for first in range(0, count, size):
@@ -219,6 +221,7 @@ def _open(folder: Path, plan: Suite, cast: Sequence[Contestant], episodes: int |
         "test_seeds": plan.file.test_seeds.model_dump(),
         "train_seeds": plan.file.train_seeds.model_dump(),
         "planner_episodes": plan.file.planner_episodes,
+        "yardstick_episodes": plan.file.yardstick_episodes,
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
             "cpus": os.cpu_count(),

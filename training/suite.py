@@ -38,6 +38,7 @@ class World(_Strict):
     set: dict[str, Any] = {}
     episodes: int | None = Field(default=None, ge=1)
     planner_episodes: int | None = Field(default=None, ge=1)
+    yardstick_episodes: int | None = Field(default=None, ge=1)
 
 
 class Track(_Strict):
@@ -60,7 +61,8 @@ class SuiteFile(_Strict):
     test_seeds: Seeds
     planner_episodes: int = Field(default=32, ge=1)
     """Worlds that planners and references play, the first of the seeds: they take their time."""
-    references: list[str] = []
+    yardstick_episodes: int = Field(default=32, ge=1)
+    """Worlds that ``informed`` plays: scores of all policies rest on it."""
     stories: list[str] = []
     tracks: list[Track] = Field(min_length=1)
 
@@ -75,6 +77,8 @@ class Cell:
     seeds: range
     planner_episodes: int
     """How many of the seeds planners and references play."""
+    yardstick_episodes: int
+    """How many of the seeds ``informed`` plays."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,9 @@ class Suite:
                 scenario = load_scenario(world.scenario, **world.set).with_parameters(incident_loss="sampled")
                 count = min(world.episodes or self.file.test_seeds.count, self.file.test_seeds.count)
                 planned = min(world.planner_episodes or self.file.planner_episodes, count)
+                measured = min(world.yardstick_episodes or self.file.yardstick_episodes, count)
                 here = range(seeds.first, seeds.first + count)
-                found.append(Cell(track.name, world.label or world.scenario, scenario, here, planned))
+                found.append(Cell(track.name, world.label or world.scenario, scenario, here, planned, measured))
         return tuple(found)
 
 

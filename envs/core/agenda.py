@@ -257,6 +257,8 @@ def _clear_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
     row.stale = 0
     for mode in range(4):
         row.feasible[mode] = 0
+    if st.world[k].blind:
+        return
     for i in range(sc.na):
         st.observation[k, i, r * ROW_WIDTH : (r + 1) * ROW_WIDTH] = 0.0
 
@@ -326,6 +328,8 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             gain += (1.0 - f) * early
         cost = static.effort * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate
         row.before_downtime[mode] = gain - cost - undo * rollback_all - (0.0 if mode == MITIGATE else support)
+    if w.blind:
+        return
 
     scale = 1.0 / sc.money_scale
     at = r * ROW_WIDTH
@@ -443,6 +447,8 @@ def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
     row.public[CANARY] = row.before_downtime[CANARY] - public_canary
     row.public[MITIGATE] = row.before_downtime[MITIGATE]
     row.public[EMERGENCY] = row.before_downtime[EMERGENCY] - public_emergency
+    if w.blind:
+        return
     full = clip(row.public[FULL] * scale)
     canary = clip(row.public[CANARY] * scale)
     mitigate = clip(row.public[MITIGATE] * scale)

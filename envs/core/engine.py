@@ -24,6 +24,8 @@ from patchpact.envs.core import cache, greedy, negotiate, observe, pack, random,
 from patchpact.scenarios import Scenario
 
 GIVEN, AT_RANDOM, GREEDY = range(3)
+LONGEST = 1 << 20
+"""More env-steps than any episode has."""
 REWARD_SCALE_KEUR = 10.0
 """A reward of 1 is 10 k€ on the agent's account."""
 
@@ -34,6 +36,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     w = st.world[k]
     w.base_seed = base_seed
     w.episode = 0
+    w.blind = 0
     w.welfare = 0.0
     w.ledger_n = 0
     st.terminated[k] = False
@@ -59,7 +62,11 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
         st.reward[k] = 0.0
         st.illegal[k] = 0
         return
-    negotiate.read_actions(S, st, k, actions)
+    if w.blind:
+        for i in range(S.scenario[w.scenario].na):
+            st.chosen[k, i] = actions[i]
+    else:
+        negotiate.read_actions(S, st, k, actions)
     over = True
     passed = False
     if w.voting:
@@ -82,6 +89,7 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
         for kind in range(st.parts.shape[2]):
             total += st.parts[k, i, kind]
         st.reward[k, i] = total / REWARD_SCALE_KEUR
+        st.agent[k, i].account += total
     w.welfare_keur += w.welfare
     if w.over:
         st.terminated[k] = True
@@ -93,7 +101,8 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
                     st.final_observation[k, i, n] = st.observation[k, i, n]
             w.episode += 1
             window.start_episode(S, st, k, random.episode_seed(w.base_seed, w.episode))
-    observe.write(S, st, k, everything)
+    if not w.blind:
+        observe.write(S, st, k, everything)
 
 
 def _copy_totals_source() -> str:
@@ -118,6 +127,8 @@ def _advance(S, st, reset, seeds, which, actions, player, draw, turn, steps, aut
             if which[k]:
                 reset_world(S, st, k, seeds[k])
             continue
+        if player == GREEDY:
+            st.world[k].blind = 1
         for n in range(steps):
             if st.world[k].over and not autoreset and n > 0:
                 break
@@ -213,15 +224,17 @@ class Engine:
             raise ValueError(f"out: {out.dtype} {out.shape}; give an int64 array of shape {self._no_actions.shape}")
         self._advance(False, self._no_seeds, self._no_choice, out, AT_RANDOM, draw, turn, steps)
 
-    def play_out(self, steps: int = 1 << 20) -> None:
-        """Up to ``steps`` env-steps in which all worlds are played by ``greedy``; an ended world stands still.
+    def play_out(self) -> None:
+        """Have ``greedy`` play all worlds to the end of their episodes; an ended world stands still.
+
+        Nobody looks on: observations, masks and what agents expect for themselves are not written any more.
 
         Raises:
             ValueError: of an engine that starts ended worlds anew.
         """
         if self.autoreset:
             raise ValueError("play_out: the engine resets ended worlds; make it with autoreset=False")
-        self._advance(False, self._no_seeds, self._no_choice, self._played, GREEDY, steps=steps)
+        self._advance(False, self._no_seeds, self._no_choice, self._played, GREEDY, steps=LONGEST)
 
     def _advance(
         self,

@@ -109,6 +109,7 @@ WORLD = _record(
     ("s0", "i8"), ("p0", "i8"), ("c0", "i8"), ("r0", "i8"),
     ("t", "i8"), ("motion", "i8"), ("turn", "i8"), ("voting", "i1"), ("over", "i1"), ("proposer", "i8"),
     ("row", "i8"), ("mode", "i8"), ("quote", "f8"), ("public_gain", "f8"),
+    ("blind", "i1"),  # nobody looks: what only agents see is not written
     ("season", "f8", (3,)), ("capacity_left", "f8"), ("overtime", "i1"), ("planned_n", "i8"), ("levers", "i1"),
     ("open_risk", "f8"), ("overdue", "i8"), ("open_n", "i8"), ("ledger_n", "i8"), ("welfare", "f8"),
     *((name, "f8") for name in TOTALS),
@@ -135,6 +136,7 @@ WORLD_FLOW = _record(
 WORLD_AGENT = _record(
     ("budget", "f8"), ("night", "i1"), ("freeze", "i1"), ("disclosure", "i8"), ("price", "f8"), ("price_level", "i8"),
     ("may_vote", "i1"), ("own_gain", "f8"), ("moved", "i1"),
+    ("account", "f8"),  # what the episode has brought so far, k€
 )  # fmt: skip
 ROW = _record(
     ("patch", "i8"), ("stale", "i1"), ("feasible", "i1", (4,)), ("public", "f8", (4,)), ("before_downtime", "f8", (4,)),

@@ -79,6 +79,7 @@ def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
         agent.price = 1.0
         agent.price_level = 1
         agent.disclosure = 0
+        agent.account = 0.0
     open_window(S, st, k)
 
 

@@ -24,6 +24,7 @@ train_seeds: {first: 1000, count: 10}
 validation_seeds: {first: 2000, count: 10}
 test_seeds: {first: 0, count: 70}
 planner_episodes: 2
+yardstick_episodes: 2
 stories: [net-gain]
 tracks:
 - name: near
