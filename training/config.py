@@ -31,13 +31,20 @@ class TrainConfig:
         overrides: scenario parameters changed in training and validation.
         incident_loss: ``"expected"`` trains and validates on expected incident losses (less noise, an upper bound of
             the mean); ``"sampled"`` on drawn ones. Evaluation is always on drawn ones.
+        graphs: further worlds of each iteration, on graphs drawn anew for it (``generated-v1`` with 6 to 40 services,
+            1 to 3 tenants, 1 to 3 vendors), so that what is learned holds on graphs never seen.
+        runner: ``"batched"`` steps all worlds of a runner together, on arrays; ``"stock"`` is RLlib's own runner.
+        baseline: what advantages are measured against: ``"rollout"``, what the greedy player would still earn from each
+            state on the very same future (needs ``gamma`` 1 and the batched runner), or ``"value"``, a value network.
+        network: ``"rows"`` scores every agenda row with shared weights; ``"flat"`` is a plain network.
         num_envs: worlds that one runner steps side by side.
         num_env_runners: remote ray actors that sample; 0 samples in this process.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
             less than an episode would never show the late windows. 0 becomes the longest episode.
         minibatch: decisions of a role in a gradient step.
         epochs: passes over an iteration's decisions.
-        lr: Adam's step size.
+        lr: Adam's step size at the start; it falls linearly to ``lr_end`` at ``timesteps``.
+        lr_end: Adam's step size at the end.
         gamma: discount per env-step; 1 by default, since episodes have a fixed horizon.
         gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are skipped).
         clip: PPO's ratio clip.
@@ -62,20 +69,25 @@ class TrainConfig:
     reward: str | float = "welfare"
     overrides: Mapping[str, Any] = field(default_factory=dict)
     incident_loss: str = "expected"
-    num_envs: int = 64
+    graphs: int = 0
+    runner: str = "batched"
+    baseline: str = "rollout"
+    network: str = "rows"
+    num_envs: int = 128
     num_env_runners: int = 0
     rollout_length: int = 0
-    minibatch: int = 1024
-    epochs: int = 4
+    minibatch: int = 2048
+    epochs: int = 2
     lr: float = 1e-3
+    lr_end: float = 1e-4
     gamma: float = 1.0
-    gae_lambda: float = 0.95
+    gae_lambda: float = 0.9
     clip: float = 0.2
-    entropy: float = 0.01
-    entropy_end: float = 0.001
+    entropy: float = 0.002
+    entropy_end: float = 0.0
     grad_clip: float = 0.5
     hidden: int = 64
-    prior: float = 2.0
+    prior: float = 4.0
     threads: int = 1
     checkpoint_every: int = 5
     validate_every: int = 5
@@ -159,11 +171,21 @@ def _check(config: TrainConfig) -> None:
     """Raise ``ValueError`` naming the first setting that is out of its range."""
     if not config.scenarios:
         raise ValueError("scenario: none given")
-    if config.incident_loss not in ("expected", "sampled"):
-        raise ValueError(f"incident_loss: {config.incident_loss!r} is not expected or sampled")
+    choices = {
+        "incident_loss": ("expected", "sampled"), "runner": ("batched", "stock"), "baseline": ("rollout", "value"),
+        "network": ("rows", "flat"),
+    }  # fmt: skip
+    for name, known in choices.items():
+        if getattr(config, name) not in known:
+            raise ValueError(f"{name}: {getattr(config, name)!r} is not {' or '.join(known)}")
+    if config.runner == "stock" and (config.baseline == "rollout" or config.graphs):
+        name = "baseline" if config.baseline == "rollout" else "graphs"
+        raise ValueError(f"{name}: {getattr(config, name)!r} needs the batched runner; leave runner='stock' out")
+    if config.baseline == "rollout" and config.gamma != 1.0:
+        raise ValueError(f"gamma: {config.gamma!r} does not go with baseline 'rollout'; use 1, or baseline 'value'")
     at_least = {
         "timesteps": 1, "seed": 0, "num_envs": 1, "num_env_runners": 0, "rollout_length": 0, "minibatch": 1,
-        "epochs": 1, "hidden": 1, "threads": 1, "checkpoint_every": 1, "validate_every": 1,
+        "epochs": 1, "hidden": 1, "threads": 1, "graphs": 0, "checkpoint_every": 1, "validate_every": 1,
         "validation_episodes": 1, "evaluation_episodes": 0, "evaluation_seed": 0,
     }  # fmt: skip
     for name, low in at_least.items():
@@ -171,7 +193,7 @@ def _check(config: TrainConfig) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: {value!r} is not a whole number from {low} on")
     ranges = {
-        "lr": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
+        "lr": (0.0, 1.0), "lr_end": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
         "entropy": (0.0, 10.0), "entropy_end": (0.0, 10.0), "grad_clip": (0.0, math.inf),
         "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0),
     }  # fmt: skip

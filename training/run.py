@@ -206,7 +206,7 @@ class _Loop:
 
         policies = {}
         for role, weights in self.trainer.networks().items():
-            network = build_policy_network(action_names(role), self.config.hidden)
+            network = build_policy_network(action_names(role), self.config.hidden, self.config.network)
             network.load_state_dict(weights)
             policies[role] = LearnedPolicy(role, network)
         return self.validation.welfare(policies)
@@ -218,7 +218,7 @@ class _Loop:
 
         self.trainer.save(place / "rllib")
         names = {role: action_names(role) for role in self.trainer.roles}
-        save_policy(place / "policy", self.trainer.networks(), names, self.config.hidden)
+        save_policy(place / "policy", self.trainer.networks(), names, self.config.hidden, self.config.network)
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:

@@ -284,8 +284,8 @@ class Replay:
 
     def foretell(self) -> set[tuple[int, int]]:
         """(patch, window) on the agenda from here on, if nobody acted any more."""
-        for there, here in zip(self.copy.state, self.engine.state, strict=True):
-            there[:] = here
+        for name in self.engine.state._fields:
+            np.copyto(getattr(self.copy.state, name), getattr(self.engine.state, name))
         world = self.copy.state.world[0]
         nobody = np.zeros((1, self.engine.num_agents), np.int64)
         found = set()

@@ -20,7 +20,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from patchpact.agents.policies.network import ObservationShape, PolicyNetwork, ValueNetwork
+from patchpact.agents.policies.network import (
+    FlatPolicyNetwork,
+    FlatValueNetwork,
+    ObservationShape,
+    PolicyNetwork,
+    ValueNetwork,
+)
 from patchpact.agents.roles import action_names, layout
 
 FORMAT = 1
@@ -38,9 +44,18 @@ def current_shape() -> ObservationShape:
     )
 
 
-def build_policy_network(action_names: Sequence[str], hidden: int) -> PolicyNetwork:
-    """An untrained policy network under this version's layout, for a role with these actions."""
-    return PolicyNetwork(current_shape(), action_names, layout.row_feature("on_motion"), hidden)
+NETWORKS = ("rows", "flat")
+"""Kinds of networks: a row scorer, and a plain network over the whole observation."""
+
+
+def build_policy_network(
+    action_names: Sequence[str], hidden: int, kind: str = "rows", shape: ObservationShape | None = None
+) -> PolicyNetwork | FlatPolicyNetwork:
+    """An untrained policy network for a role with these actions, under this version's layout if no shape is given."""
+    shape = shape or current_shape()
+    if kind == "flat":
+        return FlatPolicyNetwork(shape.size, len(action_names), hidden)
+    return PolicyNetwork(shape, action_names, layout.row_feature("on_motion"), hidden)
 
 
 def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: float) -> None:
@@ -62,14 +77,18 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
             for mode in layout.MODES:
                 head = heads.by_row.index(f"nominate:*:{mode}")
                 network.row_skip.weight[head, layout.row_feature(f"{view}_{mode}")] += strength * share
+                if mode != "mitigate":
+                    network.row_skip.weight[head, layout.row_feature("unlocked_risk")] += 0.5 * strength * share
             gain = layout.global_feature(f"motion_{view}_gain") - layout.GLOBALS_START
             network.plain_skip.weight[heads.plain.index("vote:accept"), gain] += strength * share
             network.plain_skip.weight[heads.plain.index("vote:reject"), gain] -= strength * share
         network.plain_head.bias[heads.plain.index("pass")] += strength
 
 
-def build_value_network(hidden: int) -> ValueNetwork:
+def build_value_network(hidden: int, kind: str = "rows") -> ValueNetwork | FlatValueNetwork:
     """An untrained value network under this version's layout."""
+    if kind == "flat":
+        return FlatValueNetwork(current_shape().size, hidden)
     return ValueNetwork(current_shape(), layout.global_feature("horizon") - layout.GLOBALS_START, hidden)
 
 
@@ -90,7 +109,7 @@ class LearnedPolicy:
     def __init__(
         self,
         role: str,
-        network: PolicyNetwork,
+        network: PolicyNetwork | FlatPolicyNetwork,
         entries: NDArray[np.int64] | None = None,
         actions: NDArray[np.int64] | None = None,
         deterministic: bool = True,
@@ -169,6 +188,7 @@ def save_policy(
     networks: Mapping[str, Mapping[str, Tensor]],
     action_names: Mapping[str, Sequence[str]],
     hidden: int,
+    kind: str = "rows",
 ) -> None:
     """Write a policy folder.
 
@@ -177,6 +197,7 @@ def save_policy(
         networks: for each role the state of its ``PolicyNetwork``.
         action_names: for each role its actions in order.
         hidden: width of the networks' hidden layers.
+        kind: of the networks, see ``NETWORKS``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for role, state in networks.items():
@@ -187,6 +208,7 @@ def save_policy(
     description = {
         "format": FORMAT,
         "layout_version": layout.LAYOUT_VERSION,
+        "network": kind,
         "hidden": hidden,
         "shape": vars(current_shape()),
         "roles": {role: {"actions": list(action_names[role])} for role in networks},
@@ -245,12 +267,10 @@ def _load_role(
         raise ValueError(f"{file}: role {role!r} is unknown to this version") from None
     entries = _places(description["entries"], _entry_names(), "entry", file)
     actions = _places(names, today, "action", file)
-    network = PolicyNetwork(
-        ObservationShape(**description["shape"]),
-        names,
-        layout.row_feature("on_motion"),
-        description["hidden"],
-    )
+    kind = description["network"]
+    if kind not in NETWORKS:
+        raise ValueError(f"{file}: network {kind!r} is unknown to this version; update patchpact")
+    network = build_policy_network(names, description["hidden"], kind, ObservationShape(**description["shape"]))
     weights = place / f"{role}.safetensors"
     try:
         network.load_state_dict(load_file(weights))

@@ -112,8 +112,8 @@ class RowEncoder(nn.Module):
 
     def forward(self, rows: Tensor, globals_: Tensor) -> Tensor:
         """Embeddings ``(n, rows, hidden)`` of compressed rows, in the light of compressed globals."""
-        first = torch.tanh(self.from_row(rows) + self.from_globals(globals_).unsqueeze(1))
-        return torch.tanh(self.mix(first))
+        first = torch.relu(self.from_row(rows) + self.from_globals(globals_).unsqueeze(1))
+        return torch.relu(self.mix(first))
 
 
 def pool(embedded: Tensor, present: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def pool(embedded: Tensor, present: Tensor) -> Tensor:
     weight = present.unsqueeze(-1)
     total = (embedded * weight).sum(1)
     mean = total / weight.sum(1).clamp(min=1.0)
-    highest = torch.where(weight > 0, embedded, -1.0).amax(1)
+    highest = torch.where(weight > 0, embedded, 0.0).amax(1)
     return torch.cat([mean, highest], -1)
 
 
@@ -162,6 +162,7 @@ class PolicyNetwork(nn.Module):
         self.plain_skip = _gain(nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0)
         self.row_head = _gain(nn.Linear(hidden, len(heads.by_row)), 0.01)
         self.row_skip = _gain(nn.Linear(shape.row_width, len(heads.by_row), bias=False), 0.0)
+        self.row_context = _gain(nn.Linear(hidden, len(heads.by_row)), 0.01)
         if heads.by_slot:
             self.slot_head = _gain(nn.Linear(16 + hidden, len(heads.by_slot)), 0.01)
 
@@ -170,16 +171,16 @@ class PolicyNetwork(nn.Module):
         raw_rows, raw_slots, raw_globals = self.shape.split(observation)
         rows, slots, globals_ = compress(raw_rows), compress(raw_slots), compress(raw_globals)
         embedded = self.encoder(rows, globals_)
-        slot_view = torch.tanh(self.slot_encoder(slots))
+        slot_view = torch.relu(self.slot_encoder(slots))
         on_motion = raw_rows[..., self.on_motion].unsqueeze(-1)
         motion_row = (rows * on_motion).sum(1)
         motion_view = (embedded * on_motion).sum(1)
         pooled = pool(embedded, raw_rows[..., 0])
         pooled_slots = pool(slot_view, raw_slots[..., 0])
-        trunk = torch.tanh(self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1)))
+        trunk = torch.relu(self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1)))
         blocks = [
             self.plain_head(trunk) + self.plain_skip(torch.cat([globals_, motion_row], -1)),
-            (self.row_head(embedded) + self.row_skip(rows)).flatten(1),
+            (self.row_head(embedded) + self.row_skip(rows) + self.row_context(trunk).unsqueeze(1)).flatten(1),
         ]
         if self.heads.by_slot:
             context = trunk.unsqueeze(1).expand(-1, self.shape.slots, -1)
@@ -218,3 +219,39 @@ class ValueNetwork(nn.Module):
         pooled = pool(self.encoder(rows, globals_), raw_rows[..., 0])
         value: Tensor = self.head(self.trunk(torch.cat([pooled, compress(timed)], -1))) + self.skip(timed)
         return value.squeeze(-1)
+
+
+class FlatPolicyNetwork(nn.Module):
+    """A plain network over the whole observation, two hidden layers: what other libraries would use.
+
+    Args:
+        size: length of the observation.
+        actions: how many actions the role has.
+        hidden: width of the hidden layers.
+    """
+
+    def __init__(self, size: int, actions: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.layers = _plain_layers(size, actions, hidden, 0.01)
+
+    def forward(self, observation: Tensor, mask: Tensor) -> Tensor:
+        """Masked logits ``(n, actions)`` for observations ``(n, size)`` and masks ``(n, actions)``."""
+        return masked_logits(self.layers(observation), mask)
+
+
+class FlatValueNetwork(nn.Module):
+    """The value network that goes with ``FlatPolicyNetwork``."""
+
+    def __init__(self, size: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.layers = _plain_layers(size, 1, hidden, 0.1)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Values ``(n,)`` for observations ``(n, size)``."""
+        value: Tensor = self.layers(observation)
+        return value.squeeze(-1)
+
+
+def _plain_layers(size: int, out: int, hidden: int, gain: float) -> nn.Sequential:
+    head = _gain(nn.Linear(hidden, out), gain)
+    return nn.Sequential(nn.Linear(size, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), head)

@@ -138,16 +138,15 @@ def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -
         runner = trainer.algorithm.env_runner
         runner.begin_iteration(0, 7)
         seen = 0
-        for whole in runner.sample():
-            for episode in whole.agent_episodes.values():
-                packed = torch.from_numpy(np.asarray(episode.get_observations(slice(0, len(episode)))))
-                observation, mask = unpack(packed)
-                actions = np.asarray(episode.get_actions())
-                assert mask[torch.arange(len(actions)), torch.from_numpy(actions)].all()
-                seen += len(actions)
-                output = runner.module[episode.module_id].forward_inference({"obs": packed})
-                exported = policies[episode.module_id].logits(observation.numpy(), mask.numpy())
-                assert np.array_equal(output["action_dist_inputs"].numpy(), exported)
+        for batch in runner.sample():
+            for role, rows in batch.policy_batches.items():
+                observation, mask = unpack(rows["obs"])
+                assert mask[torch.arange(len(rows["actions"])), rows["actions"]].all()
+                assert (mask.sum(1) > 1).all()
+                seen += len(rows["actions"])
+                output = runner.module[role].forward_inference({"obs": rows["obs"]})
+                exported = policies[role].logits(observation.numpy(), mask.numpy())
+                assert np.allclose(output["action_dist_inputs"].numpy(), exported, atol=1e-5)
         assert seen >= 4 * 16
     finally:
         trainer.close()
@@ -224,3 +223,58 @@ def test_full_disk_gives_one_line_and_resumes(run: Path, tmp_path: Path, monkeyp
     assert found[1].iteration == 1
     resume(out, progress=False)
     assert curve(Path(out)) == curve(run)
+
+
+@pytest.mark.parametrize("change", [{"baseline": "value"}, {"network": "flat", "baseline": "value"}, {"graphs": 2}])
+def test_kinds_of_runs_train_and_load(change: dict, tmp_path: Path) -> None:
+    run = train(replace(TINY, timesteps=4 * 16, out=str(tmp_path / "run"), **change), progress=False)
+    assert len(curve(run)) == 1
+    drawn = states("it")
+    assert drawn[1][np.arange(len(drawn[1])), load_policy(run)["it"].act(*drawn, np.random.default_rng(0))].all()
+
+
+def test_the_stock_runner_still_trains(tmp_path: Path) -> None:
+    stock = replace(TINY, runner="stock", baseline="value", timesteps=4 * 16, out=str(tmp_path / "run"))
+    assert len(curve(train(stock, progress=False))) == 1
+
+
+def test_an_exception_in_a_runner_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from patchpact.training.rllib.trainer import Trainer
+    from patchpact.training.rollout import Sampler
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a fault of the world")
+
+    trainer = Trainer(with_rollout_length(TINY))
+    try:
+        monkeypatch.setattr(Sampler, "play", fail)
+        with pytest.raises(RuntimeError, match=r"a runner failed:[\s\S]*ZeroDivisionError: a fault of the world"):
+            trainer.step()
+    finally:
+        trainer.close()
+
+
+@pytest.mark.slow
+def test_a_killed_runner_comes_back_and_no_step_is_lost(tmp_path: Path) -> None:
+    import os
+
+    from patchpact.training.rllib.trainer import Trainer
+
+    config = with_rollout_length(replace(TINY, num_env_runners=2, timesteps=6 * 2 * 4 * 16))
+    trainer = Trainer(config)
+    try:
+        trainer.step()
+        group = trainer.algorithm.env_runner_group
+        ids = group.foreach_env_runner(lambda _: os.getpid(), local_env_runner=False)
+        assert len(ids) == 2
+        os.kill(ids[0], signal.SIGKILL)
+        for _ in range(5):
+            trainer.step()
+        sampled = trainer.algorithm.metrics.peek(("env_runners", "num_env_steps_sampled_lifetime"))
+        assert sampled >= config.iterations * config.steps_per_iteration
+        deadline = time.monotonic() + 60
+        while group.num_healthy_remote_workers() < 2 and time.monotonic() < deadline:
+            trainer.step()
+        assert group.num_healthy_remote_workers() == 2
+    finally:
+        trainer.close()

@@ -11,8 +11,8 @@ from ray.rllib.connectors.learner import GeneralAdvantageEstimation
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 
-from patchpact.training.rllib.advantages import DecisionAdvantages
 from patchpact.training.rllib.minibatches import even_minibatches
+from patchpact.training.rllib.stock_advantages import DecisionAdvantages
 
 
 class NegotiationLearner(PPOTorchLearner):
@@ -25,8 +25,12 @@ class NegotiationLearner(PPOTorchLearner):
         self._learner_connector.append(DecisionAdvantages(self.config.gamma, self.config.lambda_))
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Set the entropy bonus of now: RLlib does so after an update, and forgets it in a checkpoint."""
+        """Set step size and entropy bonus of now: RLlib does so after an update, and forgets it in a checkpoint."""
         super().before_gradient_based_update(timesteps=timesteps)
+        done = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
+        (_, first), (end, last) = self.config.lr
+        for optimizer in self._named_optimizers.values():
+            self._set_optimizer_lr(optimizer, first + (last - first) * min(done / max(end, 1), 1.0))
         for module_id in self.module.keys():  # noqa: SIM118 - iterating a MultiRLModule gives no ids
             schedule = self.entropy_coeff_schedulers_per_module[module_id]
             schedule.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
@@ -44,6 +48,8 @@ class NegotiationLearner(PPOTorchLearner):
         """Clip the norm of the policy's gradient and of the value's gradient, each on its own."""
         module = self.module[module_id].unwrapped()
         for network in (module.policy, module.value):
+            if network is None:
+                continue
             references = [self.get_param_ref(parameter) for parameter in network.parameters()]
             gradients = [module_gradients_dict[r] for r in references if module_gradients_dict.get(r) is not None]
             norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))

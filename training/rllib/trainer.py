@@ -20,27 +20,35 @@ from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from patchpact.agents.roles import ROLES, action_names
+from patchpact.scenarios import CORE_ROLES, load_scenario
 from patchpact.training.config import TrainConfig
-from patchpact.training.rllib.environment import NegotiationEnv, module_of, packed_space
+from patchpact.training.rllib.algorithm import BatchedPPO
 from patchpact.training.rllib.learner import NegotiationLearner
 from patchpact.training.rllib.module import RoleModule
-from patchpact.training.rllib.runner import FreshWorldsRunner, seed_streams
+from patchpact.training.rllib.runner import BatchedRunner, seed_streams
+from patchpact.training.rllib.spaces import Spaces, packed_space
+from patchpact.training.rllib.stock_environment import NegotiationEnv, module_of
+from patchpact.training.rllib.stock_runner import FreshWorldsRunner
 
 
 def roles_played(config: TrainConfig) -> tuple[str, ...]:
     """Roles that agents of the run's scenarios play, in the package's order."""
-    env = NegotiationEnv(env_config(config))
-    played = {module_of(number) for number in env.possible_agents}
-    env.close()
+    played = {agent.role for one in config.scenarios for agent in load_scenario(one, **config.overrides).agents}
+    if config.graphs:
+        played |= set(CORE_ROLES)
     return tuple(role for role in ROLES if role in played)
 
 
-def env_config(config: TrainConfig) -> dict[str, Any]:
-    """What ``NegotiationEnv`` needs of the run's settings."""
+def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:
+    """What the runners need of the run's settings."""
     return {
         "scenarios": config.scenarios,
         "overrides": config.world_overrides,
         "welfare_share": config.welfare_share,
+        "graphs": config.graphs,
+        "baseline": config.baseline,
+        "threads": config.threads,
+        "roles": tuple(roles),
     }
 
 
@@ -56,34 +64,40 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
                 "hidden": config.hidden,
                 "prior": config.prior,
                 "welfare_share": config.welfare_share,
+                "network": config.network,
+                "baseline": config.baseline,
             },
         )
         for role in roles
     }
+    batched = config.runner == "batched"
     return (
-        PPOConfig()
-        .environment(NegotiationEnv, env_config=env_config(config), disable_env_checking=True)
+        PPOConfig(algo_class=BatchedPPO if batched else None)
+        .environment(
+            Spaces if batched else NegotiationEnv, env_config=env_config(config, roles), disable_env_checking=True
+        )
         .framework("torch")
         .env_runners(
-            env_runner_cls=FreshWorldsRunner,
+            env_runner_cls=BatchedRunner if batched else FreshWorldsRunner,
             num_env_runners=config.num_env_runners,
             num_envs_per_env_runner=config.num_envs,
             rollout_fragment_length=config.rollout_length,
             batch_mode="truncate_episodes",
         )
         .learners(num_learners=0)
-        .multi_agent(policies=tuple(roles), policy_mapping_fn=module_of)
+        .multi_agent(policies=tuple(roles), policy_mapping_fn=_itself if batched else module_of)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
             learner_class=NegotiationLearner,
             train_batch_size_per_learner=config.steps_per_iteration,
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
             num_epochs=config.epochs,
-            lr=config.lr,
+            lr=[[0, config.lr], [config.timesteps, config.lr_end]],
             gamma=config.gamma,
             lambda_=config.gae_lambda,
             clip_param=config.clip,
             entropy_coeff=[[0, config.entropy], [config.timesteps, config.entropy_end]],
+            use_critic=config.baseline == "value",
             vf_loss_coeff=0.5,
             vf_clip_param=float("inf"),
             use_kl_loss=False,
@@ -95,6 +109,11 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
     )
 
 
+def _itself(agent_id: str, *_: Any, **__: Any) -> str:
+    """The batched runner knows roles alone: a role's agents are its module's."""
+    return agent_id
+
+
 def _log_welfare(*, episode: Any, metrics_logger: Any, **_: Any) -> None:
     """Log an ended episode's welfare (k€), summed and counted: the mean is over this iteration alone."""
     infos = episode.get_infos(-1)
@@ -104,7 +123,7 @@ def _log_welfare(*, episode: Any, metrics_logger: Any, **_: Any) -> None:
         metrics_logger.log_value("welfare_keur_count", 1, reduce="sum")
 
 
-def _begin_iteration(runner: FreshWorldsRunner, seed: int, iteration: int) -> None:
+def _begin_iteration(runner: Any, seed: int, iteration: int) -> None:
     """Sent to every runner."""
     runner.begin_iteration(seed, iteration)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("ray")
-from patchpact.training.rllib.advantages import decision_advantages
+from patchpact.training.rllib.stock_advantages import decision_advantages
 
 
 def advantages(rewards, decisions, ends, terminated, values, gamma=1.0, gae_lambda=1.0):

@@ -13,6 +13,7 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from patchpact.agents.roles import ROLE_INDEX, ROLES, action_names, layout
 from patchpact.envs import REWARD_SCALE_KEUR, make
 from patchpact.training.config import TRAINING_SEEDS_START
+from patchpact.training.rllib.spaces import packed_space
 
 LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
 
@@ -32,14 +33,8 @@ def module_of(agent_id: int, *_: Any, **__: Any) -> str:
     return ROLES[agent_id // 1000]
 
 
-def packed_space(role: str) -> gym.spaces.Box:
-    """Observation and mask in one vector: RLlib's connectors handle one array much faster than a dict."""
-    size = layout.OBSERVATION_SIZE + len(action_names(role))
-    return gym.spaces.Box(-layout.CLIP, layout.CLIP, (size,), np.float32)
-
-
 def pack(observation: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """The environment's dict observation as one vector, see ``packed_space``."""
+    """The environment's dict observation as one vector, see ``spaces.packed_space``."""
     return np.concatenate([observation["observation"], observation["action_mask"]], dtype=np.float32)
 
 

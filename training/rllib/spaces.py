@@ -1,0 +1,31 @@
+"""Packed spaces, and an environment that carries nothing but them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from ray.rllib.env.multi_agent_env import MultiAgentEnv
+
+from patchpact.agents.roles import action_names, layout
+from patchpact.training.rollout import packed_size
+
+
+def packed_space(role: str) -> gym.spaces.Box:
+    """Observation and mask in one vector: RLlib handles one array much faster than a dict."""
+    return gym.spaces.Box(-layout.CLIP, layout.CLIP, (packed_size(role),), np.float32)
+
+
+class Spaces(MultiAgentEnv):
+    """What RLlib asks of an environment before it is built: spaces by role. The batched runner steps none."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        roles = config["roles"]
+        self.possible_agents = self.agents = list(roles)
+        self.observation_spaces = {role: packed_space(role) for role in roles}
+        self.action_spaces: dict[str, gym.Space[Any]] = {
+            role: gym.spaces.Discrete(len(action_names(role))) for role in roles
+        }
