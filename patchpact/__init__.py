@@ -9,6 +9,7 @@ stays quick and loads neither ray nor torch:
 - ``load_policy(folder)``: a trained policy from a run folder, without ray and without pickle.
 - ``train(config)``: train policies with RLlib (extra ``patchpact[train]``).
 - ``evaluate(scenario, policies, episodes, seed)``: any number of policies side by side on the same draws.
+- ``plan(scenario, policy, baseline)``: what to patch, when, who pays, and why; without training.
 - ``benchmark(suite, policies, out)``: a whole suite of worlds, into a folder that ``patchpact report`` reads.
 """
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from patchpact.envs import make, make_aec, make_vec
     from patchpact.training import evaluate, load_policy, train
     from patchpact.training.benchmark import benchmark
+    from patchpact.training.plans import plan
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "benchmark", "evaluate", "load_policy", "make", "make_aec", "make_vec", "train"]
+__all__ = ["__version__", "benchmark", "evaluate", "load_policy", "make", "make_aec", "make_vec", "plan", "train"]
 
 _HOME = {
     "make": "patchpact.envs",
@@ -32,6 +34,7 @@ _HOME = {
     "train": "patchpact.training",
     "evaluate": "patchpact.training",
     "benchmark": "patchpact.training.benchmark",
+    "plan": "patchpact.training.plans",
 }
 
 

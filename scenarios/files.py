@@ -165,6 +165,8 @@ def parse_json(text: str, where: str) -> Any:
     return value
 
 
+_SHIELDED = re.compile(r"'[=+\-@\t\r]")
+"""An apostrophe that keeps a spreadsheet from running the cell: it is not part of the value."""
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
@@ -192,6 +194,8 @@ def parse_csv(
                 field = f"line {line}, {column}"
                 if cell == "":
                     continue
+                if _SHIELDED.match(cell):
+                    cell = cell[1:]
                 if column in switches:
                     row[column] = _switch(cell, where, field)
                 elif column in whole or column in numbers:

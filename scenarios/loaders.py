@@ -46,6 +46,8 @@ GENERATE_OPTIONS = {
     "vendors": "vendors",
 }
 """Overrides of drawn scenarios, beside the parameters."""
+DOUBTFUL = 0.5
+"""Services and edges of a lower confidence are named among the assumptions."""
 _BESIDE_GENERATE = {"id", "title", "description", "generate", "agents", *NETWORKS}
 _WHOLE = ("uid", "known_window")
 _NUMBERS = ("cvss", "epss", "confidence")
@@ -227,6 +229,9 @@ def _note_ignored(nodes: list[Node], links: list[Link], notes: Notes) -> None:
     notes.add("label of nodes", "ignored", sum(node.label is not None for node in nodes))
     ignored = sum(link.label is not None or link.weight is not None for link in links)
     notes.add("label and weight of edges", "ignored", ignored)
+    for what, stated in (("services", nodes), ("edges", links)):
+        doubtful = sum(row.confidence is not None and row.confidence < DOUBTFUL for row in stated)
+        notes.add(f"confidence of {what}", f"below {DOUBTFUL:g}, taken as there", doubtful)
 
 
 def _seed(options: Mapping[str, Any], default: int, where: str) -> int:

@@ -158,8 +158,12 @@ class NodeAttributes(Model):
     deploy_minutes: Annotated[float, Field(gt=0, le=10_000)] | None = None
     loss_keur: Amount | None = None
     evidence: Text | None = None
+    confidence: Probability | None = None
+    """Probability that the service exists as said; importers state it. Information: the world takes it as there."""
     language: Line | None = None
     image_or_build: Text | None = None
+    labels: list[Line] | None = None
+    """Further names by which reports may call the service; findings are matched by them."""
     requests_per_hour: Amount | None = None
     revenue_keur_per_hour: Amount | None = None
     components: list[ComponentRow] | None = None
@@ -184,6 +188,8 @@ class EdgeAttributes(Model):
     hard: bool | None = None
     consumes: bool | None = None
     evidence: Text | None = None
+    confidence: Probability | None = None
+    """Probability that the call exists; information, as on nodes."""
     label: Any = None
     """Ignored, as is `weight`: what drawing and layout tools write."""
     weight: Any = None

@@ -17,7 +17,9 @@ class Command:
 COMMANDS: tuple[Command, ...] = (
     Command("scenarios", "patchpact.cli.scenarios", "list the bundled scenarios"),
     Command("check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"),
+    Command("import", "patchpact.cli.imports", "read deployment files, traces and scanner reports"),
     Command("train", "patchpact.cli.train", "train agents with RLlib"),
+    Command("plan", "patchpact.cli.plan", "negotiate a patch plan: what, when, who pays, and why"),
     Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
     Command("benchmark", "patchpact.cli.benchmark", "play a suite of worlds with any number of policies"),
     Command("equilibrium", "patchpact.cli.equilibrium", "exploitability, price of anarchy, blocking coalitions"),

@@ -1,0 +1,121 @@
+"""Findings as rows, CSV or JSON, in the columns of this project's findings files and of imported findings.
+
+CSV has a header of columns, JSON is a list of objects or one under `findings`. Needed are a vulnerability
+(`cve`, or `id`) and what it is in: a `component`, a `path` or a `url`. An unknown column is an error: in
+one's own file it is most likely a slip.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import cast, get_args
+
+from patchpact.scenarios.errors import ScenarioError, closest, shown
+from patchpact.scenarios.importers.records import ImportedReport, RawFinding, ToolKind
+from patchpact.scenarios.importers.reports.fields import (
+    Record,
+    counted,
+    json_report,
+    public_url,
+    records_of,
+    wrong_type,
+)
+from patchpact.scenarios.importers.reports.packages import package
+from patchpact.scenarios.importers.reports.rows import csv_rows, header_of
+from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
+from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases
+
+_READ = (
+    "service", "component", "cve", "id", "aliases", "ecosystem", "version", "fixed_version", "purl", "cvss",
+    "cvss_vector", "severity", "epss", "epss_date", "kev", "title", "cwe", "tool", "kind", "image", "path", "line",
+    "url", "method", "labels", "tool_confidence", "seen_running",
+)  # fmt: skip
+_NOT_CARRIED = (
+    "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "match", "unconfirmed", "source",
+)  # fmt: skip
+"""Columns of a scenario's findings that are about the scenario, not about the report: passed over, and counted."""
+_COLUMNS = (*_READ, *_NOT_CARRIED)
+_JSON_KEYS = re.compile(r'"(?:cve|id)"\s*:')
+_JSON_PLACES = re.compile(r'"(?:component|path|url)"\s*:')
+
+
+def detect(text: str, name: str) -> bool:
+    """Whether the first line, or the first JSON object, has the columns needed."""
+    start = text.lstrip()[:1]
+    if start in ("[", "{"):
+        first = text.partition("}")[0]
+        opens = start == "[" or re.match(r'\s*\{\s*"findings"\s*:', text) is not None
+        return opens and bool(_JSON_KEYS.search(first) and _JSON_PLACES.search(first))
+    header = set(header_of(text))
+    return bool(header & {"cve", "id"} and header & {"component", "path", "url"})
+
+
+def read(text: str, name: str) -> ImportedReport:
+    """The findings of the rows; ScenarioError for unknown columns, missing or wrong cells."""
+    rows = list(_json_rows(text, name) if text.lstrip()[:1] in ("[", "{") else csv_rows(text, name, ()))
+    del text
+    checked: set[str] = set()
+    passed_over: dict[str, int] = {}
+    findings = []
+    for row in rows:
+        for column, cell in row.data.items():
+            if column not in checked and column not in _COLUMNS:
+                raise ScenarioError(name, f"{row.path}, {shown(column)}", "unknown column", closest(column, _COLUMNS))
+            checked.add(column)
+            if column in _NOT_CARRIED and cell not in ("", None):
+                passed_over[column] = passed_over.get(column, 0) + 1
+        findings.append(_finding(row))
+    warnings = [
+        f"{name}: column {column} is not carried over ({count} rows): state it in the scenario"
+        for column, count in passed_over.items()
+    ]
+    totals = {"findings": len(findings), **counted("severity", (row.text("severity") for row in rows))}
+    return ImportedReport(findings=tuple(findings), warnings=tuple(warnings), totals=totals)
+
+
+def _json_rows(text: str, name: str) -> Iterable[Record]:
+    value = json_report(text, name, frozenset())
+    if isinstance(value, dict):
+        return Record(value, name).records("findings")
+    if not isinstance(value, list):
+        raise wrong_type(name, "file", value, "a list")
+    return records_of(value, name, "")
+
+
+def _finding(row: Record) -> RawFinding:
+    identifier, aliases = id_and_aliases([*_list(row, "cve"), *_list(row, "id"), *_list(row, "aliases")])
+    if not identifier:
+        raise ScenarioError(row.where, row.at("cve"), "empty", "name the vulnerability or the rule")
+    known = package(row.text("component"), row.text("version"), row.text("ecosystem"), row.text("purl"))
+    path, url = row.text("path"), public_url(row.text("url"))
+    if not (known.component or path or url):
+        raise ScenarioError(row.where, row.at("component"), "empty", "say which component, path or url it is in")
+    kinds = get_args(ToolKind)
+    kind = row.text("kind").lower() or ("sca" if known.component else "manual")
+    if kind not in kinds:
+        raise ScenarioError(row.where, row.at("kind"), "is no kind of tool", closest(kind, kinds))
+    cvss, vector = best([Rating(row.number("cvss", 0, 10), row.text("cvss_vector"))])
+    seen = row.data.get("seen_running")
+    return RawFinding(
+        tool=row.text("tool").lower() or "rows", kind=cast(ToolKind, kind), id=identifier, evidence=row.evidence,
+        aliases=aliases, cwe=cwe_numbers(_list(row, "cwe")), title=row.title("title"), component=known.component,
+        version=known.version, fixed_version=row.text("fixed_version"), ecosystem=known.ecosystem, purl=known.purl,
+        service=row.text("service"), image=row.text("image"), path=path, line=row.line("line"), url=url,
+        method=row.text("method"), labels=_list(row, "labels"), cvss=cvss, cvss_vector=vector,
+        severity=severity_word(row.text("severity")), epss=row.number("epss", 0, 1),
+        epss_date=row.text("epss_date")[:10], kev=row.switch("kev"),
+        tool_confidence=row.text("tool_confidence").lower(),
+        seen_running=kind in ("dast", "iast") if seen in (None, "") else row.switch("seen_running"),
+    )  # fmt: skip
+
+
+def _list(row: Record, column: str) -> tuple[str, ...]:
+    """A list of texts or whole numbers; in one cell separated by `;`."""
+    value = row.data.get(column)
+    if isinstance(value, list):
+        return tuple(
+            text for index, item in enumerate(value)
+            if (text := Record({f"{column}[{index}]": item}, row.where, row.path).code(f"{column}[{index}]"))
+        )  # fmt: skip
+    return tuple(part.strip() for part in row.code(column).split(";") if part.strip())

@@ -1,0 +1,139 @@
+"""SBOMs, documents of vulnerabilities in them, and VEX documents; rows in the project's own columns."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from patchpact.scenarios.errors import ScenarioError
+from patchpact.scenarios.importers.records import ImportedReport
+from patchpact.scenarios.importers.reports import csaf, csv_rows, cyclonedx, openvex, spdx
+
+FIXTURES = Path(__file__).with_name("fixtures") / "reports"
+
+
+def read(module: Any, name: str) -> ImportedReport:
+    text = (FIXTURES / name).read_text()
+    assert module.detect(text, name)
+    report: ImportedReport = module.read(text, name)
+    assert "SECRET" not in repr(report)
+    return report
+
+
+def test_cyclonedx_components_nest_and_lock_files_are_looked_through() -> None:
+    report = read(cyclonedx, "cyclonedx.json")
+    core, inner = report.components
+    assert (core.name, core.ecosystem, core.direct, core.image) == (
+        "org.example:core",
+        "Maven",
+        True,
+        "shop/cart:1.4.0",
+    )
+    assert (inner.name, inner.version, inner.direct) == ("org.example:inner", "1.0", False)
+    assert report.totals["components"] == 4 and "2 of 4 entries are files" in report.warnings[0]
+
+
+def test_cyclonedx_vulnerabilities_of_its_components_are_findings() -> None:
+    high, medium, triage = read(cyclonedx, "cyclonedx.json").findings
+    assert (high.id, high.cvss, high.severity, high.cwe) == ("CVE-2099-1000", 8.1, "high", (502, 20))
+    assert high.cvss_vector == "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H"
+    assert (medium.id, medium.aliases) == ("CVE-2099-1001", ("SNYK-JAVA-ORGEXAMPLE-1",))
+    assert (triage.tool, triage.purl) == ("sbom-maker", "pkg:maven/org.example/core@2.0")
+
+
+def test_cyclonedx_analyses_are_statements() -> None:
+    said, triage = read(cyclonedx, "cyclonedx.json").statements
+    assert (said.status, said.author, said.products) == ("not_affected", "Shop Security", ("org.example:inner@1.0",))
+    assert said.reason == "code_not_reachable: Never called."
+    assert vars(said)["timestamp"] == "2026-08-02T00:00:00.000000Z"
+    assert (triage.status, vars(triage)["timestamp"]) == ("under_investigation", "2026-08-01T08:00:00.000000Z")
+
+
+def test_cyclonedx_vex_points_into_another_document() -> None:
+    report = read(cyclonedx, "cyclonedx_vex.json")
+    (said,) = report.statements
+    assert report.findings == () and said.products == ("pkg:npm/qs@6.7.0",)
+    assert (said.status, vars(said)["document"]) == ("not_affected", "0e0e0e0e-0000-4000-8000-000000000009")
+    assert "version ranges only" in report.warnings[0]
+
+
+def test_cyclonedx_xml_says_the_same() -> None:
+    (finding,) = read(cyclonedx, "cyclonedx.xml").findings
+    assert (finding.id, finding.cvss, finding.cwe, finding.tool) == ("CVE-2099-1000", 9.8, (502,), "scanner")
+    assert finding.component == "org.example:core"
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.5", "1.6"])
+def test_cyclonedx_xml_of_other_versions(version: str) -> None:
+    text = (FIXTURES / "cyclonedx.xml").read_text().replace("schema/bom/1.4", f"schema/bom/{version}")
+    assert len(cyclonedx.read(text, "x.xml").components) == 1
+
+
+def test_cyclonedx_lists_of_unaffected_versions_are_no_product() -> None:
+    affects = {
+        "ref": "pkg:npm/x",
+        "versions": [{"version": "1", "status": "affected"}, {"version": "2", "status": "unaffected"}],
+    }
+    value = {"bomFormat": "CycloneDX", "vulnerabilities": [
+        {"id": "CVE-2099-1", "analysis": {"state": "resolved"}, "affects": [affects]}]}  # fmt: skip
+    (said,) = cyclonedx.read(json.dumps(value), "x.json").statements
+    assert (said.products, said.status) == (("pkg:npm/x@1",), "fixed")
+
+
+def test_spdx() -> None:
+    report = read(spdx, "spdx.json")
+    express, qs = report.components
+    assert (express.name, express.purl, express.direct) == ("express", "pkg:npm/express@4.17.1", True)
+    assert (qs.direct, qs.image) == (False, "shop/cart:1.4.0")
+    assert "1 packages have neither version nor purl" in report.warnings[0]
+    wrapped = json.dumps({"sbom": json.loads((FIXTURES / "spdx.json").read_text())})
+    assert len(spdx.read(wrapped, "github.json").components) == 2
+
+
+def test_openvex_in_both_forms() -> None:
+    first, old, image, other = read(openvex, "openvex.json").statements
+    assert first.ids == ("CVE-2022-24999", "GHSA-hrpp-h998-j3pp") and first.author == "Shop Security"
+    assert first.reason == "vulnerable_code_not_in_execute_path: Input is checked before."
+    assert (old.ids, old.products) == (("CVE-2099-0001",), ("pkg:npm/express@4.17.1",))
+    assert vars(image)["subcomponents"] == ("pkg:apk/alpine/libcrypto3@3.1.4-r2",)
+    assert vars(image)["timestamp"] == "2023-01-09T00:02:03.647787Z"
+    assert other.products == ("pkg:npm/other@1",)
+
+
+def test_csaf_products_groups_and_relationships() -> None:
+    absent, asked, platform = read(csaf, "csaf.json").statements
+    assert (absent.products, absent.reason) == (("express@4.17.1",), "component_not_present")
+    assert (asked.products, asked.status) == (("pkg:npm/qs@6.7.0",), "under_investigation")
+    assert (platform.products, platform.reason) == (("Example Linux 9",), "Built without it.")
+    assert vars(platform)["subcomponents"] == ("pkg:apk/alpine/libcrypto3",)
+
+
+def test_rows() -> None:
+    report = read(csv_rows, "rows.csv")
+    express, qs = report.findings
+    assert (express.service, express.kev, express.epss, express.purl) == ("cart", True, 0.05, "pkg:npm/express@4.17.1")
+    assert (express.kind, express.evidence) == ("sca", "rows.csv: line 2")
+    assert (qs.severity, qs.cvss, qs.kev) == ("medium", None, False)
+    assert [text.split(": ")[1].split(" (")[0] for text in report.warnings] == [
+        "column automatable is not carried over", "column source is not carried over"]  # fmt: skip
+
+
+def test_rows_in_json() -> None:
+    package, pentest = read(csv_rows, "rows.json").findings
+    assert (package.cwe, package.labels, package.kev) == ((400,), ("shop/cart",), True)
+    assert (pentest.kind, pentest.tool, pentest.url) == ("dast", "pentest", "https://shop.example/cart")
+    assert pentest.seen_running and not package.seen_running
+
+
+@pytest.mark.parametrize(
+    ("rows", "field"),
+    [("component,cve\nx,\n", "line 2, cve"), ("component,cve\n,CVE-2099-1\n", "line 2, component"),
+     ("component,cve,kev\nx,CVE-2099-1,perhaps\n", "line 2, kev"), ("component,cve,epss\nx,CVE-2099-1,1.5\n", "line 2, epss"),
+     ("component,cve,kind\nx,CVE-2099-1,magic\n", "line 2, kind"), ("component,cve\nx,CVE-2099-1,y\n", "line 2"),
+     ("component,cve,cve\nx,CVE-2099-1,y\n", "line 1, 'cve'")],
+)  # fmt: skip
+def test_wrong_cells_are_named(rows: str, field: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        csv_rows.read(rows, "rows.csv")
+    assert (caught.value.where, caught.value.field) == ("rows.csv", field)
