@@ -10,10 +10,15 @@ export RAY_USAGE_STATS_ENABLED := 0
 export PYTHONUNBUFFERED := 1
 
 # What `make demo` runs.
-DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 120000 --seed 0 --out runs/demo --evaluation-episodes 0 \
+DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 400000 --seed 0 --out runs/demo --evaluation-episodes 0 \
   && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
 
-.PHONY: help setup demo test test-slow lint format types bench benchmark coverage games constraints clean
+# What the policy that comes with the package was trained with.
+PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop generated,--scenario $(name)-v1) \
+  --graphs 6 --num-envs 144 --timesteps 1800000 --seed 0 --minibatch 3072 --validate-every 20 \
+  --validation-episodes 48 --checkpoint-every 10 --evaluation-episodes 0
+
+.PHONY: help setup demo test test-slow lint format types bench benchmark pretrained coverage games constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -55,14 +60,21 @@ types: setup .mypy/patchpact  ## static types
 	@for name in __init__.py __main__.py py.typed cli; do ln -s ../../patchpact/$$name $@/$$name; done
 	@for name in scenarios agents envs training; do ln -s ../../$$name $@/$$name; done
 
-bench: setup  ## speed of the core and of the PettingZoo face
+bench: setup  ## speed of the core, of the PettingZoo face and of training
 	$(BIN)/patchpact bench core
 	$(BIN)/patchpact bench env
+	$(BIN)/patchpact bench scale
+	$(BIN)/patchpact bench train
 
 benchmark: setup  ## the whole suite with rules, planners and references (hours), and the leaderboard in README.md
 	$(BIN)/patchpact benchmark --policies all --jobs $(WORKERS) --out runs/benchmark
 	$(BIN)/patchpact report runs/benchmark
 	$(BIN)/python tools/write_leaderboard.py runs/benchmark
+
+pretrained: setup  ## train the policy that comes with the package (half an hour)
+	@rm -rf runs/pretrained
+	$(BIN)/patchpact train $(PRETRAIN) --out runs/pretrained
+	$(BIN)/python tools/keep_pretrained.py runs/pretrained
 
 coverage: setup  ## do the intervals cover what they say: docs/coverage.csv
 	$(BIN)/python tools/coverage.py

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.parallel import PatchpactEnv
-from patchpact.scenarios import Scenario
+from patchpact.scenarios import Scenario, generate
 
 STEPS_PER_CALL = 32
+SERVICES = (10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 def bench_core(scenario: Scenario, num_envs: int = 256, threads: int = 1, seconds: float = 5.0) -> dict[str, Any]:
@@ -83,3 +85,37 @@ def bench_env(scenario: Scenario, seconds: float = 5.0) -> dict[str, Any]:
         "windows_per_second": (windows + int(env.engine.state.world["t"][0])) / elapsed,
         "agent_steps_per_second": steps * len(scenario.agents) / elapsed,
     }
+
+
+def bench_scale(scenario: Scenario, services: Sequence[int] = SERVICES, seconds: float = 3.0) -> list[dict[str, Any]]:
+    """Cost of an env-step on drawn graphs from small to large, one thread; worlds enough for steady figures.
+
+    Args:
+        scenario: whose parameters apply; its graph is replaced by drawn ones.
+        services: sizes of the graphs.
+        seconds: to measure each for, about.
+
+    Returns:
+        A row for each size: ``services``, ``env_steps_per_second``, ``us_per_env_step``, ``kb_per_world`` (memory of
+        what a world changes), ``exponent`` (slope of log cost over log services, fitted over all sizes so far).
+    """
+    rows: list[dict[str, Any]] = []
+    for size in services:
+        world = generate(size, 1, 2, 2, parameters=dict(scenario.parameters))
+        num_envs = max(1, min(64, 4000 // size))
+        found = bench_core(world, num_envs=num_envs, seconds=seconds)
+        state = Engine([world], num_envs).state
+        cost = 1e6 / found["env_steps_per_second"]
+        row = {
+            "services": size,
+            "num_envs": num_envs,
+            "env_steps_per_second": found["env_steps_per_second"],
+            "us_per_env_step": cost,
+            "kb_per_world": sum(array.nbytes for array in state) / num_envs / 1024,
+        }
+        rows.append(row)
+        row["exponent"] = float("nan")
+        if len(rows) > 1:
+            sizes, costs = (np.log([float(one[name]) for one in rows]) for name in ("services", "us_per_env_step"))
+            row["exponent"] = float(np.polyfit(sizes, costs, 1)[0])
+    return rows

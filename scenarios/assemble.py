@@ -58,6 +58,7 @@ class Description:
     agents: Sequence[AgentRow] | None = None
     vendors: Mapping[str, str | None] = field(default_factory=dict)
     unconfirmed: str = "drop"
+    fixes: str = "drawn"
     seed: int = 0
     parameters: Mapping[str, Value] = field(default_factory=dict)
     sources: Sequence[str] = ()
@@ -82,7 +83,7 @@ def assemble(described: Description) -> Scenario:
     entrypoints = build_entrypoints(flows, services, seed, where, notes)
     entrypoints = _owned(entrypoints, agents, where)
     vendors = Vendors(agents, described.vendors, where, notes)
-    maker = PatchMaker(seed, int(parameters["windows"]), vendors, notes)
+    maker = PatchMaker(seed, int(parameters["windows"]), vendors, notes, released=described.fixes == "released")
     component_rows, finding_rows = _what_they_ship(described, services, by_name)
     component_rows = [_sold(row, vendors, described) for row in component_rows]
     indirect = {(row.service, row.component) for row in component_rows if not row.direct}

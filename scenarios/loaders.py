@@ -283,6 +283,7 @@ def _from_yaml(path: Path, options: Mapping[str, Any]) -> Scenario:
             agents=file.agents,
             vendors=file.vendors,
             unconfirmed=_unconfirmed(options, file.unconfirmed, where),
+            fixes=file.fixes,
             seed=_seed(options, file.seed, where),
             parameters=parameters,
             sources=file.sources,

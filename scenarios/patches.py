@@ -31,8 +31,9 @@ NEXT_RELEASE = " (next release)"
 class PatchMaker:
     """Draws what the data does not say about a patch."""
 
-    def __init__(self, seed: int, windows: int, vendors: Vendors, notes: Notes) -> None:
+    def __init__(self, seed: int, windows: int, vendors: Vendors, notes: Notes, released: bool = False) -> None:
         self._seed, self._windows, self._vendors, self.notes = seed, windows, vendors, notes
+        self._released = released
 
     def make(
         self,
@@ -81,6 +82,8 @@ class PatchMaker:
         if late:
             self.notes.add("release_window of patches", "no fix known: drawn in the second half")
             return self._windows // 2 + int(u * max(1, self._windows // 2 - 1))
+        if self._released:
+            return 0
         if self._windows > 1 and uniform(self._seed, "release", uid) < UNRELEASED_SHARE:
             self.notes.add("release_window of patches", "drawn late for 15%: first two thirds")
             return 1 + int(u * max(1, 2 * self._windows // 3 - 1))

@@ -267,6 +267,8 @@ class ScenarioFile(Model):
     agents: list[AgentRow] | None = None
     vendors: dict[Name, Name | None] = {}
     unconfirmed: Literal["keep", "drop"] = "drop"
+    fixes: Literal["drawn", "released"] = "drawn"
+    """Whether a share of the fixes is drawn as not yet out, or all that a finding names are out."""
     seed: Seed = 0
     world: dict[str, Any] = {}
     exploitation: dict[str, Any] = {}

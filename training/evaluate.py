@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import PLANNERS, REFERENCES, Cast, Joint, Oracle, find, make_policy, policy_names, seat
+from patchpact.agents.policies import (
+    PLANNERS,
+    PRETRAINED,
+    REFERENCES,
+    Cast,
+    Joint,
+    Oracle,
+    find,
+    make_policy,
+    policy_names,
+    seat,
+)
 from patchpact.agents.policies.base import Actions, Observations
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
@@ -38,7 +49,7 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
     if callable(policy):
         return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
     text = str(policy)
-    known = (*policy_names(), *PLANNERS, *REFERENCES)
+    known = (*policy_names(), PRETRAINED, *PLANNERS, *REFERENCES)
     if isinstance(policy, str) and policy in known:
         return policy, find(policy)
     if not Path(text).is_dir():

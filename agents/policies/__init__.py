@@ -12,10 +12,11 @@ from patchpact.agents.policies.base import (
     act_all,
     seat,
 )
-from patchpact.agents.policies.registry import PLANNERS, REFERENCES, find, make_policy, policy_names
+from patchpact.agents.policies.registry import PLANNERS, PRETRAINED, REFERENCES, find, make_policy, policy_names
 
 __all__ = [
     "PLANNERS",
+    "PRETRAINED",
     "REFERENCES",
     "BatchPolicy",
     "Cast",

@@ -31,6 +31,7 @@ from patchpact.agents.roles import action_names, layout
 
 FORMAT = 1
 POLICY_FILE = "policy.json"
+HOME = Path(__file__).parent
 
 
 def current_shape() -> ObservationShape:
@@ -221,7 +222,8 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolici
     """Load a learned policy from a run folder or a policy folder, without ray and without pickle.
 
     Args:
-        folder: a run folder (its ``policy/`` is taken) or a policy folder.
+        folder: a run folder (its ``policy/`` is taken), a policy folder, or ``"pretrained"``, the one that comes with
+            the package.
         deterministic: act by the most probable legal action (default) or draw.
 
     Returns:
@@ -230,7 +232,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolici
     Raises:
         ValueError: one line, where the folder is missing, damaged or of an unknown layout.
     """
-    folder = Path(folder)
+    folder = HOME / folder if folder == "pretrained" and not Path(folder).exists() else Path(folder)
     place = folder / "policy" if (folder / "policy" / POLICY_FILE).is_file() else folder
     file = place / POLICY_FILE
     try:

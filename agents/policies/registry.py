@@ -7,6 +7,7 @@ An ordering rule is also run with a stop rule (``NAME+stop``), with selfish vote
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from patchpact.agents.policies.base import BatchPolicy, Cast, Joint, Oracle
@@ -49,6 +50,9 @@ PLANNERS = ("rolling-horizon", "search")
 REFERENCES = ("informed", "clairvoyant")
 """Know what no policy can know: what scores are measured against."""
 
+PRETRAINED = "pretrained"
+"""A learned policy that comes with the package, for any graph."""
+
 STOP, SELFISH = "+stop", "+selfish"
 VARIANTS = ("", STOP, SELFISH, STOP + SELFISH)
 
@@ -64,6 +68,15 @@ def _named() -> dict[str, Cast]:
                 make = partial(make, stop=STOP in variant, selfish_votes=SELFISH in variant)
             found[name] = Joint(name, make) if issubclass(policy, TriageRule) else make
     return found
+
+
+def _pretrained() -> Cast:
+    try:
+        from patchpact.agents.policies.learned import load_policy
+    except ModuleNotFoundError as error:
+        mend = "pip install 'patchpact[train]', or take a baseline such as net-gain"
+        raise ValueError(f"policy: 'pretrained' needs {error.name}, which is not installed; {mend}") from None
+    return load_policy(Path(__file__).with_name(PRETRAINED))
 
 
 def _planners() -> dict[str, Cast | Oracle]:
@@ -104,4 +117,7 @@ def find(name: str) -> Cast | Oracle:
         return named[name]
     if name in PLANNERS or name in REFERENCES:
         return _planners()[name]
-    raise ValueError(f"policy: no baseline {name!r}; {closest(name, [*named, *PLANNERS, *REFERENCES])}")
+    if name == PRETRAINED:
+        return _pretrained()
+    known = [*named, PRETRAINED, *PLANNERS, *REFERENCES]
+    raise ValueError(f"policy: no baseline {name!r}; {closest(name, known)}")

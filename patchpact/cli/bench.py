@@ -1,13 +1,16 @@
-"""Measure speed: of the compiled core (`core`) or of the PettingZoo face (`env`).
+"""Measure speed: of the compiled core (`core`), of the PettingZoo face (`env`), of training (`train`), or of the core
+on drawn graphs from 10 to 10,000 services (`scale`).
 
-Random legal actions are drawn, observations and masks are written, and worlds start anew as they end. An
-env-step is one step of one world, in which all agents act.
+Random legal actions are drawn (but for `train`), observations and masks are written, and worlds start anew as they
+end. An env-step is one step of one world, in which all agents act. `train` sets the batched runner beside RLlib's own
+and beside a plain PyTorch loop.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from patchpact.cli.arguments import add_json, add_settings, positive_number, whole_number
 from patchpact.cli.output import print_json, table
@@ -15,7 +18,7 @@ from patchpact.cli.output import print_json, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("what", choices=("core", "env"), help="the compiled core, or the PettingZoo face")
+    parser.add_argument("what", choices=("core", "env", "train", "scale"), help="what is measured")
     parser.add_argument(
         "--scenario", action="append", default=[], metavar="S", help="may be repeated (default boutique-v1)"
     )
@@ -24,29 +27,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1),
         default=256,
         metavar="N",
-        help="worlds side by side, core only (default 256)",
+        help="worlds side by side, core and train (default 256)",
     )
     parser.add_argument(
-        "--threads", type=whole_number(1), metavar="N", help="threads, core only (default: as many as cores)"
+        "--threads",
+        type=whole_number(1),
+        metavar="N",
+        help="threads, core (default: as many as cores) and train (default 1)",
     )
     parser.add_argument(
         "--seconds", type=positive_number, default=5.0, metavar="T", help="how long to measure (default 5)"
     )
+    parser.add_argument("--network", choices=("flat", "rows"), default="flat", help="train only (default flat)")
     add_settings(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print a row per scenario."""
+    """Measure and print a row for each scenario, runner or size."""
     from patchpact.envs import bench
     from patchpact.scenarios import load_scenario
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for scenario in args.scenario or ["boutique-v1"]:
         world = load_scenario(scenario, **dict(args.settings))
         if args.what == "core":
             threads = args.threads or len(os.sched_getaffinity(0))
             rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
+        elif args.what == "scale":
+            rows += bench.bench_scale(world, seconds=args.seconds)
+        elif args.what == "train":
+            from patchpact.training.bench import bench_train
+
+            rows += bench_train(scenario, args.num_envs, args.network, args.threads or 1, args.seconds)
         else:
             rows.append(bench.bench_env(world, seconds=args.seconds))
     if args.json:

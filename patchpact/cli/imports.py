@@ -20,6 +20,7 @@ from typing import Any
 
 from patchpact.cli.arguments import Parser, UsageError, add_json
 from patchpact.cli.output import print_json
+from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.plain import one_line
 
 LONGEST = 20_000
@@ -53,6 +54,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     findings = parts.add_parser("findings", help="reports of scanners, SBOMs and VEX documents")
     findings.add_argument("files", nargs="+", metavar="FILE", help="reports; several formats may be mixed")
     _add_format(findings, "REPORT_FORMATS")
+    findings.add_argument("--epss", metavar="FILE", help="EPSS scores as published, CSV or JSON (default: bundled)")
+    findings.add_argument("--kev", metavar="FILE", help="CISA's KEV catalogue as published (default: bundled)")
     findings.add_argument("--out", metavar="FILE", help="where to write the findings (.json); printed when left out")
     scenario = parts.add_parser("scenario", help="a commented scenario of a graph and findings")
     scenario.add_argument("--graph", required=True, metavar="FILE", help="a graph that import graph has written")
@@ -66,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     scenario.add_argument("--mapping", metavar="FILE", help="YAML: which findings belong to which service")
     scenario.add_argument("--title", metavar="TEXT", help="the scenario's title")
     scenario.add_argument("--out", required=True, metavar="FILE", help="where to write the scenario (.yaml)")
+    scenario.add_argument("--force", action="store_true", help="write over a scenario that is there already")
     for part in (graph, findings, scenario):
         add_json(part)
 
@@ -113,7 +117,9 @@ def _findings(args: argparse.Namespace) -> int:
     from patchpact.scenarios.importers.findings_file import findings_json, import_findings
 
     out = _out(args.out, (".json",))
-    report = import_findings([Path(file) for file in args.files], args.format)
+    report = import_findings(
+        [Path(file) for file in args.files], args.format, epss=_path(args.epss), kev=_path(args.kev)
+    )
     summary = {
         "out": None if out is None else str(out),
         "findings": len(report.findings),
@@ -146,6 +152,8 @@ def _scenario(args: argparse.Namespace) -> int:
 
     out = _out(args.out, (".yaml", ".yml"))
     assert out is not None
+    if out.exists() and not args.force:
+        raise ScenarioError(str(out), "out", "is there already", "name another file, or add --force to write over it")
     findings = [Path(file) for file in args.findings]
     report = write_scenario(Path(args.graph), findings, out, _path(args.mapping), args.title)
     if args.json:

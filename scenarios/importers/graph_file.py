@@ -15,7 +15,7 @@ from patchpact.scenarios.importers.graphs.rows import edge_row, node_row
 from patchpact.scenarios.importers.overlay import apply_overlay, read_overlay
 from patchpact.scenarios.importers.reading import Root
 from patchpact.scenarios.importers.records import GraphEdge, GraphNode, ImportedGraph
-from patchpact.scenarios.importers.registry import GRAPH_FORMATS
+from patchpact.scenarios.importers.registry import GRAPH_FORMATS, Format
 from patchpact.scenarios.schema import Link, Name, Node, check, check_value
 
 MARK_VERSION = 1
@@ -44,6 +44,7 @@ def import_graph(
             that the schema refuses, and a graph without any service.
     """
     sources, warnings = files_by_format(files, format, GRAPH_FORMATS)
+    sources = _with_mesh(sources)
     folder = Root(root if root is not None else _common_folder(files))
     graphs = {format_.name: import_module(format_.module).read(paths, folder) for format_, paths in sources.items()}
     graph = _joined(graphs, warnings)
@@ -81,6 +82,16 @@ def _common_folder(files: Sequence[Path]) -> Path:
 
 def _named(files: Sequence[Path]) -> str:
     return str(files[0]) if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+
+
+def _with_mesh(sources: dict[Format, list[Path]]) -> dict[Format, list[Path]]:
+    """Manifests of a mesh name the services of the cluster's other manifests: they are read together."""
+    by_name = {format_.name: format_ for format_ in sources}
+    if not {"istio", "kubernetes"} <= set(by_name):
+        return sources
+    together = sorted([*sources[by_name["istio"]], *sources[by_name["kubernetes"]]])
+    kept = {format_: paths for format_, paths in sources.items() if format_.name != "kubernetes"}
+    return kept | {by_name["istio"]: together}
 
 
 def _joined(graphs: Mapping[str, ImportedGraph], warnings: Iterable[str]) -> ImportedGraph:

@@ -62,6 +62,7 @@ def scenario_text(
             "cvss, epss and the like that are empty are completed from defaults."
         ),
         f"findings: {yaml_text(findings_file)}",
+        "fixes: released  # what a report names as fixed is out; drawn: 15% of the fixes come late",
         "",
         *_services(scenario, owners),
         *_entrypoints(scenario, stated_flows, requests_counted),

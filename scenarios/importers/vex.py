@@ -203,19 +203,19 @@ def _images(finding: RawFinding) -> list[tuple[str, set[str], set[str]]]:
 
 def _warnings(statements: Sequence[Statement], used: set[int], contradicted: Iterable[int]) -> list[str]:
     made = [
-        f"{statements[position].evidence}: {said(statements[position])} is contradicted by another statement of the "
-        "same time: the finding stays"
+        f"{statements[position].evidence}: {in_words(statements[position])} is contradicted by another statement "
+        "of the same time: the finding stays"
         for position in contradicted
     ]
     unmatched = [statement for position, statement in enumerate(statements) if position not in used]
-    made += [f"{one.evidence}: {said(one)} fits no finding" for one in unmatched[:LISTED_ONE_BY_ONE]]
+    made += [f"{one.evidence}: {in_words(one)} fits no finding" for one in unmatched[:LISTED_ONE_BY_ONE]]
     if len(unmatched) > LISTED_ONE_BY_ONE:
         more = len(unmatched) - LISTED_ONE_BY_ONE
         made.append(f"{more} more statements fit no finding (all are in the list of statements)")
     return made
 
 
-def said(statement: Statement) -> str:
+def in_words(statement: Statement) -> str:
     """A statement in a few words, for a warning."""
     products = ", ".join(statement.products[:3]) + (", ..." if len(statement.products) > 3 else "")
     ids = ", ".join(statement.ids[:3]) or "no id"

@@ -8,7 +8,7 @@ import pytest
 
 from patchpact.cli.main import main
 
-SHOP = Path(__file__).resolve().parents[1] / "unit" / "scenarios" / "importers" / "fixtures" / "shop"
+SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 
 
 def test_three_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,10 +32,25 @@ def test_the_yaml_scenario_loads_without_a_word_missing(
     assert main(["check", str(file)]) == 0, capsys.readouterr().err
 
 
+def test_the_importer_reads(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from patchpact.scenarios.importers.reading import Root
+
+    _, text = blocks(repository, "CONTRIBUTING.md", "python")
+    (tmp_path / "arrows.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import arrows  # type: ignore[import-not-found]
+
+    (tmp_path / "shop.arrows").write_text("web -> cart\ncart -> db\n", encoding="utf-8")
+    graph = arrows.read([tmp_path / "shop.arrows"], Root(tmp_path))
+    assert [(edge.source, edge.target) for edge in graph.edges] == [("web", "cart"), ("cart", "db")]
+    assert [node.id for node in graph.nodes] == ["web", "cart", "db"]
+    del sys.modules["arrows"]
+
+
 def test_the_voting_rule_compiles(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
-    (text,) = blocks(repository, "CONTRIBUTING.md", "python")
+    text, _ = blocks(repository, "CONTRIBUTING.md", "python")
     (tmp_path / "three_quarters.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import three_quarters  # type: ignore[import-not-found]

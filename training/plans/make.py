@@ -42,7 +42,7 @@ from patchpact.training.plans.rollouts import MITIGATE, TAKEN_AS, Floats, Rollou
 from patchpact.training.priority import priority
 from patchpact.training.story import record
 
-DEFAULT_POLICY = "net-gain"
+DEFAULT_POLICY = "pretrained"
 """Whoever plans, where nobody is named."""
 DEFAULT_BASELINE = "cvss-first"
 """The order of most reports, and of most teams."""

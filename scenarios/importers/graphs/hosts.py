@@ -68,7 +68,8 @@ _OTHER_WORDS = _words(
     "driver email engine env environment exporter file folder format from group groupid id image index instance job "
     "keyspace label labels lang language level locale login mode name namespace owner path platform prefix product "
     "profile profiles project protocol provider queue realm region role schema scheme scope scopes stage subject "
-    "suffix table tag tags theme title topic topics type tz user username vendor version vhost zone"
+    "suffix table tag tags theme title topic topics type tz user username vendor version vhost zone args check count "
+    "enabled interval method opts options params policy port ports retries size strategy timeout"
 )
 _SURE_WORDS = _words("addr address endpoint host hostname uri url")
 _NEVER_WORDS = _words("image images pass passwd password pwd secret tag token version")

@@ -71,13 +71,14 @@ _BACKENDS = frozenset({"backendRefs", "services", "to", "alternateBackends", "mi
 _NO_NAMES = frozenset(
     {"localhost", "true", "false", "none", "null", "auto", "default", "yes", "no", "on", "off", "all"}
 )
-_BACKSTAGE = "backstage.io/"
+_NOT_DEPLOYED = ("backstage.io/", "aquasecurity.github.io/")
+"""Groups of documents in the same form that deploy nothing: catalogs, and reports that an operator keeps."""
 
 
 def detect(text: str, name: str) -> bool:
-    """Whether the beginning of a file looks like Kubernetes documents (Backstage's, which look alike, are none)."""
+    """Whether the beginning of a file looks like documents that deploy something in Kubernetes."""
     versions = _API.findall(text)
-    return any(not version.startswith(_BACKSTAGE) for version in versions) and bool(_KIND.search(text))
+    return any(not version.startswith(_NOT_DEPLOYED) for version in versions) and bool(_KIND.search(text))
 
 
 def read(files: Sequence[Path], root: Root) -> ImportedGraph:

@@ -33,6 +33,7 @@ _STATES: dict[str, Status] = {
 }  # fmt: skip
 _METHODS = {"CVSSv2": 2, "CVSSv3": 3, "CVSSv31": 3, "CVSSv4": 4}
 _NAMESPACE = re.compile(r"cyclonedx\.org/schema/bom/")
+_MARKS = re.compile(r'"bomFormat"\s*:\s*"CycloneDX"|"bom-ref"\s*:')
 _LINK = re.compile(r"urn:cdx:(?P<serial>[0-9a-fA-F-]{36})/\d+#(?P<ref>.+)\Z", re.DOTALL)
 _RANGED = "names version ranges only, which are not evaluated: the statement suppresses nothing"
 _UNREAD = frozenset({
@@ -46,7 +47,7 @@ def detect(text: str, name: str) -> bool:
     """Whether the file begins like a CycloneDX document."""
     if text.lstrip()[:1] == "<":
         return _NAMESPACE.search(text) is not None
-    return text.lstrip()[:1] == "{" and re.search(r'"bomFormat"\s*:\s*"CycloneDX"', text) is not None
+    return text.lstrip()[:1] == "{" and _MARKS.search(text) is not None
 
 
 def read(text: str, name: str) -> ImportedReport:

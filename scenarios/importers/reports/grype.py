@@ -16,7 +16,7 @@ from patchpact.scenarios.importers.reports.packages import package
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases, is_cve, spelled
 
-_MATCHES = re.compile(r'"matches"\s*:')
+_MATCHES = re.compile(r'"(?:m|ignoredM)atches"\s*:')
 _MARKS = re.compile(r'"(?:matchDetails|relatedVulnerabilities|ignoredMatches|artifact|vulnerability)"\s*:|"grype"')
 _UNREAD = frozenset({
     "urls", "cpes", "licenses", "metadata", "matchDetails", "advisories", "upstreams", "dataSource",

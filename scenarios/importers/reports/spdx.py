@@ -21,7 +21,7 @@ _UNREAD = frozenset({
 
 def detect(text: str, name: str) -> bool:
     """Whether the file begins like SPDX; forms that are not read are taken too, to say so."""
-    return '"spdxVersion"' in text or _OTHER_FORMS.search(text) is not None
+    return re.search(r'"(?:spdxVersion|SPDXID)"\s*:', text) is not None or _OTHER_FORMS.search(text) is not None
 
 
 def read(text: str, name: str) -> ImportedReport:

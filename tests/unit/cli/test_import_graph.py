@@ -195,7 +195,7 @@ def report(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     )
     calls: dict[str, Any] = {}
 
-    def import_findings(files: Any, format: str) -> Any:
+    def import_findings(files: Any, format: str, **_: object) -> Any:
         calls["findings"] = (files, format)
         return found
 

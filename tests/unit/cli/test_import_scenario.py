@@ -8,7 +8,7 @@ import pytest
 
 from patchpact.cli.main import main
 
-SHOP = Path(__file__).resolve().parents[1] / "scenarios" / "importers" / "fixtures" / "shop"
+SHOP = Path(__file__).resolve().parents[3] / "examples" / "shop"
 REPORTS = [str(SHOP / name) for name in ("trivy.json", "semgrep.sarif", "zap.json", "openvex.json")]
 
 

@@ -250,7 +250,7 @@ def test_hosts_in_settings() -> None:
     assert hosts("TOKEN_SERVICE_URL", "http://token:80") == {"token"}
     assert hosts("ES", '["http://a:9200","http://b:9200"]') == {"a", "b"}
     for name, value in {
-        "REDIS_IMAGE": "redis:6", "DB_NAME": "db", "DB_USER": "db", "KAFKA_TOPIC": "db", "TIME": "12:30", "PORT": ":80",
+        "REDIS_IMAGE": "redis:6", "POSTGRES_HOST_AUTH_METHOD": "trust", "DB_NAME": "db", "DB_USER": "db", "KAFKA_TOPIC": "db", "TIME": "12:30", "PORT": ":80",
         "CORS_ORIGINS": "http://web:80", "NO_PROXY": "web,db", "FILE": "file:///db/x", "DB_PASSWORD": "db:1", "ADDR": "10.0.0.1:80",
     }.items():  # fmt: skip
         assert hosts(name, value) == set(), name

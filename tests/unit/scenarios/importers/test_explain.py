@@ -22,7 +22,7 @@ from patchpact.scenarios.importers.explain import (
 from patchpact.scenarios.importers.findings_file import findings_json
 from patchpact.scenarios.importers.records import ImportedReport, RawFinding
 
-SHOP = Path(__file__).parent / "fixtures" / "shop"
+SHOP = Path(__file__).resolve().parents[4] / "examples" / "shop"
 
 
 @pytest.fixture

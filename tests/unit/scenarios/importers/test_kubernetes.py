@@ -168,6 +168,7 @@ def test_detect() -> None:
     assert kubernetes.detect("# Source: x\napiVersion: v1\nkind: Service\n", "x.yaml")
     assert kubernetes.detect('{"kind": "List", "apiVersion": "v1"}', "x.json")
     assert not kubernetes.detect("apiVersion: backstage.io/v1alpha1\nkind: Component\n", "catalog-info.yaml")
+    assert not kubernetes.detect("apiVersion: aquasecurity.github.io/v1alpha1\nkind: VulnerabilityReport\n", "r.yaml")
     assert not kubernetes.detect("services:\n  web: {image: x}\n", "compose.yaml")
 
 

@@ -57,7 +57,7 @@ def one(found: Matching) -> tuple[str, str, float]:
         ({"image": "docker.io/library/redis:6.2"}, "cart-db", "image"),
         ({"purl": "pkg:oci/cart@sha256%3Abb?repository_url=ghcr.io/acme/cart"}, "cart", "image"),
         ({"path": "src/cart/app.py"}, "cart", "path"),
-        ({"path": "file:///home/ci/checkout/src/cart/lib/app.py"}, "cart", "path, inside another folder"),
+        ({"path": "file:///builds/ci/checkout/src/cart/lib/app.py"}, "cart", "path, inside another folder"),
         ({"path": "C:\\build\\services\\payment\\Pay.cs"}, "payment-service", "path, inside another folder"),
         ({"path": "cart/app.py"}, "cart", "folder name"),
         ({"image": "src/cart/package-lock.json"}, "cart", "path"),

@@ -70,6 +70,11 @@ def test_cyclonedx_xml_of_other_versions(version: str) -> None:
     assert len(cyclonedx.read(text, "x.xml").components) == 1
 
 
+def test_formats_are_known_when_their_name_stands_at_the_end() -> None:
+    assert cyclonedx.detect('{"components": [{"bom-ref": "a", "name": "x"}', "sorted.json")
+    assert spdx.detect('{"packages": [{"SPDXID": "a", "name": "x"}', "sorted.json")
+
+
 def test_cyclonedx_lists_of_unaffected_versions_are_no_product() -> None:
     affects = {
         "ref": "pkg:npm/x",

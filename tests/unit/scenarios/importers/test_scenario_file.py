@@ -22,7 +22,7 @@ from patchpact.scenarios.importers.plain import csv_cell, one_line, yaml_text
 from patchpact.scenarios.importers.records import ImportedReport, RawFinding
 from patchpact.scenarios.importers.scenario_file import ScenarioReport, write_scenario
 
-SHOP = Path(__file__).parent / "fixtures" / "shop"
+SHOP = Path(__file__).resolve().parents[4] / "examples" / "shop"
 REPORTS = [SHOP / name for name in ("trivy.json", "semgrep.sarif", "zap.json", "openvex.json")]
 HOSTILE = '=cmd|"/c calc"!A1\u202e\x1b]0;x\x07'
 
