@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scenario", required=True, metavar="S", help="a bundled id, a YAML scenario or a node-link JSON graph"
     )
-    parser.add_argument("--policy", metavar="P", help="who plans: a policy's name or a run folder")
+    parser.add_argument("--policy", metavar="P", help="who plans: a policy's name or a run folder (default net-gain)")
     parser.add_argument("--baseline", metavar="P", help="the order to compare with (default cvss-first)")
     parser.add_argument(
         "--rollouts", type=whole_number(2), metavar="N", help="worlds played for intervals (default 128)"
