@@ -2,9 +2,9 @@
 
     .venv/bin/python tools/learned_against_rules.py [WORLDS [POLICY=SCENARIO,SCENARIO...]...]
 
-Each scenario's best rule (by mean, on the same worlds, which flatters it) is set beside the policy: the mean of the paired
-difference in welfare with its 95% interval (t), on drawn losses and on expected ones, which are far less noisy.
-POLICY is `pretrained` or a run folder; by default `pretrained` plays the scenarios it was trained on and those held out.
+Each scenario's best rule (by mean, on the same worlds, which flatters it) is set beside the policy: the mean of the
+paired difference in welfare with its 95% interval, on drawn losses and on expected ones, which are far less noisy.
+POLICY is `pretrained` or a run folder; by default `pretrained` plays what it was trained on and what is held out.
 """
 
 from __future__ import annotations
