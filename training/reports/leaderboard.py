@@ -30,12 +30,18 @@ def table(folder: str | Path) -> str:
     if not with_scores:
         standings.sort(key=lambda one: (one.kind == "reference", -one.gain.value))
     lines = [
-        "| policy | kind | gain, k€ an episode |" + (" score against `informed` |" if with_scores else ""),
-        "|---|---|--:|" + ("--:|" if with_scores else ""),
+        "| policy | kind | episodes | gain, k€ an episode |" + (" score against `informed` |" if with_scores else ""),
+        "|---|---|--:|--:|" + ("--:|" if with_scores else ""),
     ]
     for one in standings:
         kind = "" if one.policy in (IDLE, RANDOM) else one.kind
-        cells = [one.policy, kind, _shown(one.gain, 0), *([_shown(one.score, 2)] if with_scores else [])]
+        cells = [
+            one.policy,
+            kind,
+            f"{one.episodes:,}",
+            _shown(one.gain, 0),
+            *([_shown(one.score, 2)] if with_scores else []),
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", f"Scenarios with a score against `informed`: {scored} of {len(results.scenarios)}."]
     return "\n".join(lines)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from patchpact.agents.policies import PLANNERS, REFERENCES
+from patchpact.agents.policies import PLANNERS, PRETRAINED, REFERENCES
 from patchpact.training import stats
 from patchpact.training.stats import UNDEFINED, Estimate
 
@@ -163,6 +163,8 @@ class Results:
             return "reference"
         if policy in PLANNERS:
             return "planner"
+        if policy == PRETRAINED:
+            return "learned"
         rows = self.episodes.loc[self.episodes["policy"] == policy, "training_seed"]
         return "learned" if rows.notna().any() else "rule"
 
