@@ -13,7 +13,7 @@ def copied(env) -> dict:
 
 @pytest.mark.parametrize("make_env", [make_aec, patchpact_v1.env, patchpact_v1.raw_env])
 def test_no_observation_changes_before_the_last_agent_has_acted(make_env):
-    env = make_env("sock-shop-v1", windows=2)
+    env = make_env("sock-shop-v1", windows=4)
     env.reset(seed=2)
     rng = np.random.default_rng(0)
     before, rounds = copied(env), 0

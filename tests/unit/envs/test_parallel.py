@@ -41,7 +41,7 @@ def test_spaces_are_the_same_for_a_role_in_every_scenario():
 
 @pytest.fixture(scope="module")
 def env() -> PatchpactEnv:
-    return make("sock-shop-v1", windows=3)
+    return make("sock-shop-v1", windows=6)
 
 
 def test_what_is_returned_belongs_to_the_spaces(env):
@@ -206,7 +206,7 @@ def trajectory(env: PatchpactEnv, seed: int | None, steps: int = 20) -> list[Any
 
 
 def test_seeds_repeat_and_differ(env):
-    other = make("sock-shop-v1", windows=3)
+    other = make("sock-shop-v1", windows=6)
     first = trajectory(env, 7)
     assert all(same(a, b) for a, b in zip(first, trajectory(other, 7), strict=True))
     assert all(same(a, b) for a, b in zip(first, trajectory(env, 7), strict=True))
@@ -215,7 +215,7 @@ def test_seeds_repeat_and_differ(env):
 
 def test_resets_without_a_seed_are_fresh_but_follow_from_the_last_seed(env):
     streams = []
-    for one in (env, make("sock-shop-v1", windows=3)):
+    for one in (env, make("sock-shop-v1", windows=6)):
         one.reset(seed=11)
         streams.append([one.reset()[0] for _ in range(4)])
     for a, b in zip(*streams, strict=True):
