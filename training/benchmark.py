@@ -41,6 +41,7 @@ from tqdm import tqdm
 
 from patchpact.agents import policies as bundled
 from patchpact.agents.policies import PLANNERS, PRETRAINED, REFERENCES, Oracle, policy_names
+from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.envs.core import cache
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
@@ -242,10 +243,9 @@ def _note(folder: Path, **more: Any) -> None:
 def _digest_of(source: str) -> str:
     """Of a policy's meaning: the code of the bundled policies, or the files of a learned one."""
     digest = hashlib.sha256()
-    home = Path(bundled.__file__).parent
-    learned = source == PRETRAINED or Path(source).is_dir()
-    if learned:
-        home = home / PRETRAINED if source == PRETRAINED else Path(source)
+    folder = PRETRAINED_FOLDER if source == PRETRAINED else Path(source)
+    learned = folder.is_dir()
+    home = folder if learned else Path(bundled.__file__).parent
     for file in sorted(home.rglob("*.safetensors" if learned else "*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

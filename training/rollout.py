@@ -39,6 +39,11 @@ def packed_size(role: str) -> int:
     return layout.OBSERVATION_SIZE + len(action_names(role))
 
 
+def money_unit_keur(observation: NDArray[np.float32]) -> NDArray[np.float64]:
+    """k€ in a training reward of 1: scenarios of very different size weigh alike. ``(..., D)`` to ``(...)``."""
+    return np.asarray(10.0 ** observation[..., LOG_MONEY_SCALE].astype(np.float64))
+
+
 @dataclass(frozen=True)
 class Player:
     """What a role plays with during a rollout."""
@@ -242,9 +247,7 @@ class Sampler:
                 if len(rows):
                     flat_actions[rows] = self._decide(role, players[role], t, rows, observation, mask, draws, explore)
             engine.step(actions)
-            own = state.reward * REWARD_SCALE_KEUR
-            mixed = (1.0 - self.welfare_share) * own + self.welfare_share * state.world["welfare"][:, None]
-            rewards[t] = (mixed / unit_keur[:, None]).ravel()
+            rewards[t] = self._mixed(state.reward * REWARD_SCALE_KEUR, state.world["welfare"], unit_keur)
             returns += rewards[t]
             lengths += 1
             ended[t] = state.terminated
@@ -267,8 +270,9 @@ class Sampler:
             elif player.values is not None:
                 kept = self._kept[role]
                 value = _in_pieces(player.values, torch.from_numpy(kept.packed[: kept.count])).numpy()
-                packed = self._packed(role, self._seats[role], observation, mask)
-                after = _in_pieces(player.values, torch.from_numpy(packed)).numpy()
+                last = np.empty((len(self._seats[role]), packed_size(role)), np.float32)
+                _pack(last, self._seats[role], observation, mask)
+                after = _in_pieces(player.values, torch.from_numpy(last)).numpy()
             else:
                 raise ValueError(f"{role}: no value network; give one, or measure against the greedy player")
             earned = rewards if finish is None else progress
@@ -278,21 +282,17 @@ class Sampler:
     def _greedy_total(self, finish: Finish, unit_keur: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return of each seat's whole episode if the greedy player took over now ``(seats,)``."""
         welfare, accounts = finish(self._engine)
-        mixed = (1.0 - self.welfare_share) * accounts + self.welfare_share * welfare[:, None]
+        return self._mixed(accounts, welfare, unit_keur)
+
+    def _mixed(
+        self, own_keur: NDArray[np.float64], welfare_keur: NDArray[np.float64], unit_keur: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Reward of each seat ``(seats,)`` of own money ``(num_envs, agents)`` and welfare ``(num_envs,)``."""
+        mixed = (1.0 - self.welfare_share) * own_keur + self.welfare_share * welfare_keur[:, None]
         return np.asarray((mixed / unit_keur[:, None]).ravel())
 
     def _money_unit(self) -> NDArray[np.float64]:
-        """k€ in a reward of 1, by world: scenarios of very different size weigh alike."""
-        return np.asarray(10.0 ** self._engine.state.observation[:, 0, LOG_MONEY_SCALE].astype(np.float64))
-
-    @staticmethod
-    def _packed(
-        role: str, rows: NDArray[np.int64], observation: NDArray[np.float32], mask: NDArray[np.int8]
-    ) -> NDArray[np.float32]:
-        packed = np.empty((len(rows), packed_size(role)), np.float32)
-        packed[:, : layout.OBSERVATION_SIZE] = observation[rows]
-        packed[:, layout.OBSERVATION_SIZE :] = mask[rows, : len(action_names(role))]
-        return packed
+        return money_unit_keur(self._engine.state.observation[:, 0])
 
     def _decide(
         self,
@@ -310,8 +310,7 @@ class Sampler:
         here = slice(kept.count, kept.count + len(rows))
         kept.count = here.stop
         packed = kept.packed[here]
-        np.take(observation, rows, 0, out=packed[:, : layout.OBSERVATION_SIZE], mode="clip")
-        packed[:, layout.OBSERVATION_SIZE :] = mask[rows, : len(action_names(role))]
+        _pack(packed, rows, observation, mask)
         logits = player.logits(torch.from_numpy(packed))
         logp = torch.log_softmax(logits, -1)
         if explore:
@@ -395,6 +394,14 @@ class Sampler:
         self._engine.close()
         if self._finish is not None:
             self._finish.close()
+
+
+def _pack(
+    out: NDArray[np.float32], rows: NDArray[np.int64], observation: NDArray[np.float32], mask: NDArray[np.int8]
+) -> None:
+    """Write the packed observations of the seats ``rows`` into ``out`` ``(len(rows), packed_size)``."""
+    np.take(observation, rows, 0, out=out[:, : layout.OBSERVATION_SIZE], mode="clip")
+    out[:, layout.OBSERVATION_SIZE :] = mask[rows, : out.shape[1] - layout.OBSERVATION_SIZE]
 
 
 def _in_pieces(values: Values, packed: Tensor) -> Tensor:

@@ -9,11 +9,9 @@ import numpy as np
 
 from patchpact.agents.policies import act_all
 from patchpact.agents.policies.learned import LearnedPolicy
-from patchpact.agents.roles import layout
 from patchpact.envs import make_vec
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
-
-LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
+from patchpact.training.rollout import money_unit_keur
 
 
 class Validation:
@@ -38,7 +36,7 @@ def _mean_welfare(worlds: Any, policies: Mapping[str, LearnedPolicy]) -> float:
     rng = np.random.default_rng(0)
     observations, _ = worlds.reset(seed=VALIDATION_SEEDS_START)
     first = next(iter(observations.values()))["observation"]
-    unit_keur = 10.0 ** first[:, 0, LOG_MONEY_SCALE].astype(float)
+    unit_keur = money_unit_keur(first[:, 0])
     welfare_keur = np.zeros(worlds.num_envs)
     running = np.ones(worlds.num_envs, dtype=bool)
     while running.any():

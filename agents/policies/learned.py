@@ -27,11 +27,11 @@ from patchpact.agents.policies.network import (
     PolicyNetwork,
     ValueNetwork,
 )
+from patchpact.agents.policies.registry import PRETRAINED, PRETRAINED_FOLDER
 from patchpact.agents.roles import action_names, layout
 
 FORMAT = 1
 POLICY_FILE = "policy.json"
-HOME = Path(__file__).parent
 
 
 def current_shape() -> ObservationShape:
@@ -232,7 +232,7 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolici
     Raises:
         ValueError: one line, where the folder is missing, damaged or of an unknown layout.
     """
-    folder = HOME / folder if folder == "pretrained" and not Path(folder).exists() else Path(folder)
+    folder = PRETRAINED_FOLDER if folder == PRETRAINED and not Path(folder).exists() else Path(folder)
     place = folder / "policy" if (folder / "policy" / POLICY_FILE).is_file() else folder
     file = place / POLICY_FILE
     try:

@@ -52,6 +52,7 @@ REFERENCES = ("informed", "clairvoyant")
 
 PRETRAINED = "pretrained"
 """A learned policy that comes with the package, for any graph."""
+PRETRAINED_FOLDER = Path(__file__).with_name(PRETRAINED)
 
 STOP, SELFISH = "+stop", "+selfish"
 VARIANTS = ("", STOP, SELFISH, STOP + SELFISH)
@@ -76,7 +77,7 @@ def _pretrained() -> Cast:
     except ModuleNotFoundError as error:
         mend = "pip install 'patchpact[train]', or take a baseline such as net-gain"
         raise ValueError(f"policy: 'pretrained' needs {error.name}, which is not installed; {mend}") from None
-    return load_policy(Path(__file__).with_name(PRETRAINED))
+    return load_policy(PRETRAINED_FOLDER)
 
 
 def _planners() -> dict[str, Cast | Oracle]:

@@ -94,9 +94,5 @@ def joined(batches: list[MultiAgentBatch]) -> MultiAgentBatch:
     rows = {}
     for role in roles:
         parts = [batch.policy_batches[role] for batch in batches if role in batch.policy_batches]
-        rows[role] = SampleBatch({name: torch.cat([_tensor(p[name]) for p in parts]) for name in parts[0]})
+        rows[role] = SampleBatch({name: torch.cat([torch.as_tensor(p[name]) for p in parts]) for name in parts[0]})
     return MultiAgentBatch(rows, env_steps=sum(batch.env_steps() for batch in batches))
-
-
-def _tensor(column: Any) -> torch.Tensor:
-    return torch.as_tensor(column)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 
-from patchpact.agents.roles import ROLE_INDEX, ROLES, action_names, layout
+from patchpact.agents.roles import ROLE_INDEX, ROLES, action_names
 from patchpact.envs import REWARD_SCALE_KEUR, make
 from patchpact.training.config import TRAINING_SEEDS_START
 from patchpact.training.rllib.spaces import packed_space
-
-LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
+from patchpact.training.rollout import money_unit_keur
 
 
 def agent_number(agent: str) -> int:
@@ -76,7 +75,7 @@ class NegotiationEnv(MultiAgentEnv):
         self._names = {agent_number(agent): agent for agent in self.world.agents}
         self.agents = list(self._names)
         first = next(iter(observations.values()))["observation"]
-        self._reward_unit_keur = float(10.0 ** first[LOG_MONEY_SCALE])
+        self._reward_unit_keur = float(money_unit_keur(first))
         return self._numbered(observations, pack), self._numbered(infos)
 
     def step(self, action_dict: dict[int, int]) -> tuple[Any, Any, Any, Any, Any]:

@@ -35,7 +35,9 @@ from patchpact.scenarios.importers.graphs.hosts import (
     command_references,
     edge_kind,
     edges_of,
-    external_reference,
+    hints_only,
+    missing_hosts,
+    outside_systems,
     references,
     text_references,
     words_of,
@@ -66,9 +68,6 @@ _SERVICE_FIELD = re.compile(
 )
 _BROWSER = frozenset({"react", "vite", "next", "nuxt", "vue", "public", "gatsby", "browser"})
 _THIS_MACHINE = frozenset({"host.docker.internal", "gateway.docker.internal"})
-_NO_NAMES = frozenset(
-    {"localhost", "true", "false", "none", "null", "auto", "default", "yes", "no", "on", "off", "all"}
-)
 
 
 def detect(text: str, name: str) -> bool:
@@ -112,7 +111,9 @@ class _Reader:
         """Nodes and edges of the project."""
         mentions = [mention for service in self.services.values() for mention in self._mentions(service)]
         stated = edges_of(mentions, self._answering, self.callees)
-        outside, outside_edges = self._outside(mentions)
+        outside, outside_edges = outside_systems(
+            mentions, lambda one: one.reference.host in _THIS_MACHINE or self._answering(one), self.missing
+        )
         edges = [*stated, *self._machine_ports(mentions), *outside_edges]
         edges += [edge for service in self.services.values() for edge in self._linked(service)]
         edges += self._routed()
@@ -383,44 +384,10 @@ class _Reader:
                 confidence = STARTED_BEFORE_UNNAMED if service.name in naming else STARTED_BEFORE
             yield self._edge(service.name, target, place, confidence)
 
-    def _outside(self, mentions: Sequence[Mention]) -> tuple[list[GraphNode], list[GraphEdge]]:
-        """External systems that settings name, and the calls to them; collects names that nothing answers to."""
-        nodes, edges = [], []
-        for mention in mentions:
-            reference = mention.reference
-            if (
-                not mention.setting
-                or not reference.stands
-                or self._answering(mention)
-                or reference.host in _THIS_MACHINE
-            ):
-                continue
-            confidence = external_reference(mention.setting, reference)
-            if confidence:
-                nodes.append(GraphNode(reference.host, mention.evidence, confidence, {"kind": "external"}))
-                kind = edge_kind(reference, Callee("external"))
-                edges.append(GraphEdge(mention.source, reference.host, mention.evidence, confidence, {"kind": kind}))
-            elif "." not in reference.host and reference.host not in _NO_NAMES:
-                self.missing.setdefault(reference.host, mention.evidence)
-        return nodes, edges
-
     def _say_missing(self, edges: Sequence[GraphEdge]) -> None:
-        if self.missing:
-            few = ", ".join(f"{shown(host)} ({place.split(';')[0]})" for host, place in list(self.missing.items())[:10])
-            more = ", ..." if len(self.missing) > 10 else ""
-            self.warnings.append(
-                f"hosts that no file declares, so no calls to them: {few}{more}; give the files that do"
-            )
+        self.warnings += missing_hosts(self.missing)
         unset = sorted(self.project.variables.unset | self.project.variables.demanded)
         if unset:
             few = ", ".join(shown(name) for name in unset[:10]) + (", ..." if len(unset) > 10 else "")
             self.warnings.append(f"variables without a value, hosts in them are not seen: {few}; add them to .env")
-        pairs = {(edge.source, edge.target): 0.0 for edge in edges}
-        for edge in edges:
-            pairs[edge.source, edge.target] = max(pairs[edge.source, edge.target], edge.confidence)
-        hints = sum(confidence < STATED for confidence in pairs.values())
-        if hints:
-            self.warnings.append(
-                f"{hints} of {len(pairs)} calls are hints only (confidence below {STATED}): "
-                "mostly depends_on, which orders starting; look them through"
-            )
+        self.warnings += hints_only(edges, ": mostly depends_on, which orders starting; look them through")

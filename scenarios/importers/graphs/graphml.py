@@ -7,7 +7,7 @@ Nodes whose ids are mere numbers are called by their labels.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,22 @@ def detect(text: str, name: str) -> bool:
 
 def read(files: Sequence[Path], root: Root) -> ImportedGraph:
     """The graph of all files. Raises ScenarioError for XML that is unsafe or no GraphML, and for undirected graphs."""
+    mend = "write it with networkx.write_graphml or export it anew"
+    return read_xml(files, root, nx.parse_graphml, "GraphML", mend, "graph.edgedefault")
+
+
+def read_xml(
+    files: Sequence[Path], root: Root, parse: Callable[[str], Any], form: str, mend: str, direction: str
+) -> ImportedGraph:
+    """Files that networkx parses, checked for what could do harm before.
+
+    Args:
+        files: to read.
+        root: see ``Root``.
+        parse: text to networkx graph; whatever it raises on bad content becomes one ScenarioError.
+        form: name of the format; ``mend``: what to do about a file that is none.
+        direction: the field that says whether the graph is directed.
+    """
     graphs = []
     for file in files:
         where = str(file)
@@ -40,7 +56,7 @@ def read(files: Sequence[Path], root: Root) -> ImportedGraph:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # keys without a type are read as texts
-                graph = nx.parse_graphml(text)
+                graph = parse(text)
         except (
             nx.NetworkXException,
             ArithmeticError,
@@ -50,11 +66,9 @@ def read(files: Sequence[Path], root: Root) -> ImportedGraph:
             TypeError,
             ValueError,
         ) as error:
-            problem = f"no GraphML that can be read ({type(error).__name__}: {error})"
-            raise ScenarioError(
-                where, "file", problem, "write it with networkx.write_graphml or export it anew"
-            ) from None
-        check_directed(graph.is_directed(), where, "graph.edgedefault")
+            problem = f"no {form} that can be read ({type(error).__name__}: {error})"
+            raise ScenarioError(where, "file", problem, mend) from None
+        check_directed(graph.is_directed(), where, direction)
         graphs.append(networkx_graph(graph, where, file_name(file, root)))
     return with_traffic(joined(graphs))
 

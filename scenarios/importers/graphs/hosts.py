@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from patchpact.scenarios.importers.records import GraphEdge
+from patchpact.scenarios.errors import shown
+from patchpact.scenarios.importers.records import GraphEdge, GraphNode
 
 STATED = 0.5
 """Edges at least this sure are stated by the files; those below are hints."""
@@ -32,6 +33,9 @@ DIRECTORY_STORE, DIRECTORY = 0.6, 0.4
 """At most so sure when a shared list of addresses names the reader itself: then it lists who is there."""
 EXTERNAL_STORE, EXTERNAL = 0.8, 0.4
 """A host outside: a store or queue by its scheme, anything else."""
+
+NO_NAMES = frozenset({"localhost", "true", "false", "none", "null", "auto", "default", "yes", "no", "on", "off", "all"})
+"""Values of settings that look like a bare host and are none."""
 
 MAX_TEXT = 1_000_000
 """Characters of one setting or configuration file that are looked at."""
@@ -435,3 +439,49 @@ def external_reference(setting: str, reference: Reference) -> float:
     if reference.scheme in ("http", "https", "ws", "wss", "grpc", "smtp", "smtps"):
         return EXTERNAL
     return EXTERNAL if names_host(setting) and not reference.scheme else 0.0
+
+
+def outside_systems(
+    mentions: Iterable[Mention], answered: Callable[[Mention], object], missing: dict[str, str]
+) -> tuple[list[GraphNode], list[GraphEdge]]:
+    """External systems that settings name, and the calls to them.
+
+    Args:
+        mentions: all references found.
+        answered: whether something of the files, or this machine, answers to a mention.
+        missing: gets the names that nothing answers to, with the place that names them first.
+    """
+    nodes, edges = [], []
+    for mention in mentions:
+        reference = mention.reference
+        if not mention.setting or not reference.stands or answered(mention):
+            continue
+        confidence = external_reference(mention.setting, reference)
+        if confidence:
+            nodes.append(GraphNode(reference.host, mention.evidence, confidence, {"kind": "external"}))
+            kind = edge_kind(reference, Callee("external"))
+            edges.append(GraphEdge(mention.source, reference.host, mention.evidence, confidence, {"kind": kind}))
+        elif "." not in reference.host and reference.host not in NO_NAMES:
+            missing.setdefault(reference.host, mention.evidence)
+    return nodes, edges
+
+
+def missing_hosts(missing: Mapping[str, str]) -> list[str]:
+    """The warning on names that nothing answers to, if there are any."""
+    if not missing:
+        return []
+    few = ", ".join(f"{shown(host)} ({place.split(';')[0]})" for host, place in list(missing.items())[:10])
+    more = ", ..." if len(missing) > 10 else ""
+    return [f"hosts that no file declares, so no calls to them: {few}{more}; give the files that do"]
+
+
+def hints_only(edges: Iterable[GraphEdge], advice: str) -> list[str]:
+    """The warning on calls that are merely suggested, if there are any; it ends with the advice."""
+    surest: dict[tuple[str, str], float] = {}
+    for edge in edges:
+        pair = (edge.source, edge.target)
+        surest[pair] = max(surest.get(pair, 0.0), edge.confidence)
+    hints = sum(confidence < STATED for confidence in surest.values())
+    if not hints:
+        return []
+    return [f"{hints} of {len(surest)} calls are hints only (confidence below {STATED}){advice}"]

@@ -39,14 +39,15 @@ from patchpact.scenarios.importers.graphs.cluster import (
     text,
 )
 from patchpact.scenarios.importers.graphs.hosts import (
-    STATED,
     Callee,
     Mention,
     Reference,
     command_references,
     edge_kind,
     edges_of,
-    external_reference,
+    hints_only,
+    missing_hosts,
+    outside_systems,
     references,
     text_references,
     words_of,
@@ -68,9 +69,6 @@ _ROUTES = frozenset(
     {"GRPCRoute", "HTTPProxy", "HTTPRoute", "IngressRoute", "IngressRouteTCP", "Route", "TCPRoute", "TLSRoute"}
 )
 _BACKENDS = frozenset({"backendRefs", "services", "to", "alternateBackends", "mirrors"})
-_NO_NAMES = frozenset(
-    {"localhost", "true", "false", "none", "null", "auto", "default", "yes", "no", "on", "off", "all"}
-)
 _NOT_DEPLOYED = ("backstage.io/", "aquasecurity.github.io/")
 """Groups of documents in the same form that deploy nothing: catalogs, and reports that an operator keeps."""
 
@@ -125,7 +123,7 @@ class _Reader:
         self._expose(mesh)
         mentions = [m for workload in self.cluster.workloads.values() for m in self._mentions(workload)]
         stated = edges_of(mentions, lambda mention: self._answering(mention, mesh), self.callees)
-        outside, outside_edges = self._outside(mentions, mesh)
+        outside, outside_edges = outside_systems(mentions, lambda one: self._answering(one, mesh), self.missing)
         nodes = [self._node(workload) for workload in self.cluster.workloads.values()]
         nodes += [*(node for node in alone if node), *mesh.nodes, *outside]
         edges = [*stated, *mesh.edges, *outside_edges]
@@ -355,40 +353,12 @@ class _Reader:
             return mesh.names.get(rest, [])
         return []
 
-    def _outside(self, mentions: Sequence[Mention], mesh: Mesh) -> tuple[list[GraphNode], list[GraphEdge]]:
-        """External systems that settings name, and the calls to them; collects names that nothing answers to."""
-        nodes, edges = [], []
-        for mention in mentions:
-            reference = mention.reference
-            if not mention.setting or not reference.stands or self._answering(mention, mesh):
-                continue
-            confidence = external_reference(mention.setting, reference)
-            if confidence:
-                nodes.append(GraphNode(reference.host, mention.evidence, confidence, {"kind": "external"}))
-                kind = edge_kind(reference, Callee("external"))
-                edges.append(GraphEdge(mention.source, reference.host, mention.evidence, confidence, {"kind": kind}))
-            elif "." not in reference.host and reference.host not in _NO_NAMES:
-                self.missing.setdefault(reference.host, mention.evidence)
-        return nodes, edges
-
     def _say(self, edges: Sequence[GraphEdge]) -> None:
         if self.missing_maps:
             few = ", ".join(f"{shown(name)} ({place})" for name, place in list(self.missing_maps.items())[:10])
             self.warnings.append(f"config maps that no file declares, hosts in them are not seen: {few}")
-        if self.missing:
-            few = ", ".join(f"{shown(host)} ({place.split(';')[0]})" for host, place in list(self.missing.items())[:10])
-            more = ", ..." if len(self.missing) > 10 else ""
-            self.warnings.append(
-                f"hosts that no file declares, so no calls to them: {few}{more}; give the files that do"
-            )
-        pairs: dict[tuple[str, str], float] = {}
-        for edge in edges:
-            pairs[edge.source, edge.target] = max(pairs.get((edge.source, edge.target), 0.0), edge.confidence)
-        hints = sum(confidence < STATED for confidence in pairs.values())
-        if hints:
-            self.warnings.append(
-                f"{hints} of {len(pairs)} calls are hints only (confidence below {STATED}); look them through"
-            )
+        self.warnings += missing_hosts(self.missing)
+        self.warnings += hints_only(edges, "; look them through")
 
 
 def _block(config: ConfigMap) -> str:
