@@ -30,7 +30,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@echo "setting up $(VENV): some minutes, once"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt setuptools
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[train,dev]"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e ".[train,platform,dev]"
 	@touch $@
 
 demo: setup  ## train on Online Boutique, then set the learned policy beside every baseline
@@ -58,7 +58,7 @@ types: setup .mypy/patchpact  ## static types
 .mypy/patchpact: Makefile
 	@rm -rf .mypy && mkdir -p $@
 	@for name in __init__.py __main__.py py.typed cli; do ln -s ../../patchpact/$$name $@/$$name; done
-	@for name in scenarios agents envs training; do ln -s ../../$$name $@/$$name; done
+	@for name in scenarios agents envs ecosystem training; do ln -s ../../$$name $@/$$name; done
 
 bench: setup  ## speed of the core, of the PettingZoo face and of training
 	$(BIN)/patchpact bench core
@@ -86,7 +86,7 @@ constraints:  ## renew constraints.txt: the newest versions that pyproject.toml 
 	@rm -rf build/constraints
 	@$(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check setuptools
-	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[train,dev]"
+	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[train,platform,dev]"
 	@{ head -1 constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v -i '^pip==' | sed 's/+.*//'; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
 

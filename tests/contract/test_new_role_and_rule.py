@@ -161,7 +161,7 @@ def test_two_modules_two_lines_and_a_scenario(repository, tmp_path):
     package = tmp_path / "patchpact"
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(repository / "patchpact", package, ignore=ignore)
-    for room in ("scenarios", "agents", "envs", "training"):
+    for room in ("scenarios", "agents", "envs", "ecosystem", "training"):
         shutil.copytree(repository / room, package / room, ignore=ignore)
     roles, voting = package / "agents" / "roles", package / "envs" / "core" / "voting"
     (roles / "insurer.py").write_text(ROLE, encoding="utf-8")

@@ -11,6 +11,7 @@ LAYERS = (
     "patchpact.agents.roles",
     "patchpact.envs",
     "patchpact.agents.policies",
+    "patchpact.ecosystem",
     "patchpact.training",
     "patchpact",
 )
@@ -19,6 +20,7 @@ FOLDERS = {
     "scenarios": "patchpact.scenarios",
     "agents": "patchpact.agents",
     "envs": "patchpact.envs",
+    "ecosystem": "patchpact.ecosystem",
     "training": "patchpact.training",
 }
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ def folders(pyproject: dict) -> dict[str, str]:
     """Package -> folder, from the folders that have an ``__init__.py``."""
     root = Path(__file__).resolve().parents[2]
     found = {}
-    for top in ("patchpact", "scenarios", "agents", "envs", "training"):
+    for top in ("patchpact", "scenarios", "agents", "envs", "ecosystem", "training"):
         for file in (root / top).rglob("__init__.py"):
             folder = file.parent.relative_to(root).as_posix()
             dotted = folder.replace("/", ".")
@@ -44,7 +44,7 @@ def test_every_package_has_its_folder(pyproject: dict, folders: dict[str, str]) 
 
 
 def test_no_code_outside_packages(repository: Path, folders: dict[str, str]) -> None:
-    for top in ("patchpact", "scenarios", "agents", "envs", "training"):
+    for top in ("patchpact", "scenarios", "agents", "envs", "ecosystem", "training"):
         for file in (repository / top).rglob("*.py"):
             folder = file.parent.relative_to(repository).as_posix()
             assert folder in folders.values(), f"{folder} has no __init__.py: it would be missing from the wheel"

@@ -52,7 +52,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 def test_every_file_is_in_the_wheel(wheel: Path, repository: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for top in ("patchpact", "scenarios", "agents", "envs", "training"):
+    for top in ("patchpact", "scenarios", "agents", "envs", "ecosystem", "training"):
         for file in (repository / top).rglob("*"):
             if file.is_dir() or "__pycache__" in file.parts:
                 continue

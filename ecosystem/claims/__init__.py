@@ -1,0 +1,1 @@
+"""Verifiable claims: commitments, proofs and what they say. Research, not audited."""

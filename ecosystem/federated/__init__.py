@@ -1,0 +1,1 @@
+"""Federated, differentially private measurement across tenants, attribution and incentives."""

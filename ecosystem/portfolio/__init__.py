@@ -1,0 +1,1 @@
+"""Forecasts and portfolios of the investor, walked forward through market data."""

@@ -1,0 +1,1 @@
+"""Recommenders: modules that propose plans, in process or over HTTP."""
