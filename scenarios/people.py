@@ -16,6 +16,8 @@ from patchpact.scenarios.topology import give_uids
 PLATFORM_ECOSYSTEMS = ("image", "generic", "runtime")
 """Ecosystems of the platform vendor by default; Go's `stdlib` counts as a runtime too."""
 MAX_DEFAULT_BUSINESSES = 8
+SINGLE_ROLES = ("market", "esg")
+"""Roles that at most one agent plays."""
 DEFAULT_BUDGETS = {"it": 30.0, "business": 30.0, "vendor": 15.0}
 
 
@@ -47,8 +49,12 @@ def stated_agents(rows: Sequence[AgentRow], where: str) -> list[AgentSpec]:
                 label=row.label or row.name,
                 vote_weight=row.vote_weight,
                 budget_keur=row.budget_keur,
+                size=row.size,
+                platform=row.platform,
+                equity_keur=row.equity_keur,
             )
         )
+    _check_single(made, where)
     for role in CORE_ROLES:
         if not any(agent.role == role for agent in made):
             mend = f"add an agent {role}_0 with role: {role}"
@@ -56,6 +62,22 @@ def stated_agents(rows: Sequence[AgentRow], where: str) -> list[AgentSpec]:
     if not any(agent.vote_weight for agent in made):
         raise ScenarioError(where, "agents", "every vote_weight is 0", "give at least one agent a weight")
     return made
+
+
+def _check_single(agents: Sequence[AgentSpec], where: str) -> None:
+    """One platform at most, and it is a business; one market and one auditor at most."""
+    platforms = [agent.name for agent in agents if agent.platform]
+    if len(platforms) > 1:
+        problem = f"{platforms[0]} and {platforms[1]} both run the platform"
+        raise ScenarioError(where, "agents", problem, "set platform: true for one")
+    for agent in agents:
+        if agent.platform and agent.role != "business":
+            problem = f"{agent.role} agents run no platform"
+            raise ScenarioError(where, f"agents.{agent.name}.platform", problem, "set it for a business agent")
+    for role in SINGLE_ROLES:
+        playing = [agent.name for agent in agents if agent.role == role]
+        if len(playing) > 1:
+            raise ScenarioError(where, "agents", f"{playing[1]}: a second {role} agent", f"keep one {role} agent")
 
 
 def default_agents(services: Sequence[Service], vendors: int, notes: Notes) -> list[AgentSpec]:

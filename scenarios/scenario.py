@@ -21,6 +21,7 @@ ServiceKind = Literal["service", "frontend", "gateway", "store", "queue", "exter
 EdgeKind = Literal["http", "grpc", "db", "cache", "queue", "async"]
 Sensitivity = Literal["none", "low", "personal", "payment"]
 TechnicalImpact = Literal["partial", "total"]
+FirmSize = Literal["small", "large"]
 
 SERVICE_KINDS: tuple[str, ...] = ("service", "frontend", "gateway", "store", "queue", "external")
 EDGE_KINDS: tuple[str, ...] = ("http", "grpc", "db", "cache", "queue", "async")
@@ -144,6 +145,12 @@ class AgentSpec:
     vote_weight: int
     budget_keur: float
     """Spending authority per window, k€."""
+    size: FirmSize = "large"
+    """Of a business agent: small firms report less (the lite tier)."""
+    platform: bool = False
+    """A business agent that runs the platform and sells its modules; at most one."""
+    equity_keur: float = 500.0
+    """Of a business agent at the start; no penalty takes more than is left."""
 
 
 @dataclass(frozen=True)

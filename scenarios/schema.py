@@ -237,6 +237,9 @@ class AgentRow(Model):
     label: Name | None = None
     vote_weight: Annotated[int, Field(ge=0, le=1_000_000)] = 1
     budget_keur: Amount = 30.0
+    size: Literal["small", "large"] = "large"
+    platform: bool = False
+    equity_keur: Amount = 500.0
 
 
 class GenerateSection(Model):

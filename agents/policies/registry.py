@@ -25,6 +25,7 @@ from patchpact.agents.policies.random import Random
 from patchpact.agents.policies.risk_per_cost import RiskPerCost
 from patchpact.agents.policies.risk_per_cost_chain import RiskPerCostChain
 from patchpact.agents.policies.ssvc import Ssvc
+from patchpact.agents.policies.stewards import STANCES, Stewards
 from patchpact.agents.policies.triage import TriageRule
 from patchpact.scenarios.errors import closest
 
@@ -71,6 +72,11 @@ def _named() -> dict[str, Cast]:
     return found
 
 
+def stances() -> dict[str, Cast]:
+    """Rules with settings for the wider game, by name; they play the other scenarios as ``net-gain`` does."""
+    return {stance.name: partial(Stewards, stance=stance) for stance in STANCES}
+
+
 def _pretrained() -> Cast:
     try:
         from patchpact.agents.policies.learned import load_policy
@@ -113,7 +119,7 @@ def make_policy(name: str) -> Cast:
 
 def find(name: str) -> Cast | Oracle:
     """As ``make_policy``, references that cannot be played included."""
-    named = _named()
+    named = {**_named(), **stances()}
     if name in named:
         return named[name]
     if name in PLANNERS or name in REFERENCES:

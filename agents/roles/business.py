@@ -1,17 +1,49 @@
 """Business: owns services and revenue flows, pays the vendors' fees and loses the revenue of downtime.
 
-Sees the true revenue of its own flows. Several businesses (tenants) may share one world.
+Sees the true revenue of its own flows. Several businesses (tenants) may share one world. Where disclosure, insurance
+or the platform's modules are part of the game it is a firm with a true and a claimed level of security and ESG, may
+insure itself and subscribe to modules; the platform's own firm sets their price and its support hours. Its impact
+report is public; a shaded one makes its revenue look larger than it is.
 """
 
 from __future__ import annotations
 
+from patchpact.agents.roles import reports, standing
 from patchpact.agents.roles.compiled import compiled
-from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
+from patchpact.agents.roles.layout import LEVER_START
+from patchpact.agents.roles.reports import REPORT_KINDS, REPORTS
+from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
 
 NAME = "business"
 SEES = ("revenue",)
-LEVERS = ("night_hours", "freeze", "disclose:none", "disclose:range", "disclose:exact")
-LEVER_KINDS = ("night", "night", "night", "night", "night")
+LEVELS = 5
+"""Levels of effort and of claims: 0, 0.25, 0.5, 0.75, 1."""
+MODULES = ("scan", "prioritise", "patch_bot", "measurement", "esg_report", "forecast", "placebo")
+SCAN, PRIORITISE, PATCH_BOT, MEASUREMENT, ESG_REPORT, FORECAST, PLACEBO = (1 << n for n in range(len(MODULES)))
+"""Bits of a firm's subscriptions."""
+_GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("patching", ("night_hours", "freeze", "disclose:none", "disclose:range", "disclose:exact"), "night"),
+    ("report", REPORTS, REPORT_KINDS[0]),
+    ("standing", STANDING, STANDING_KINDS[0]),
+    ("insurance", ("insure:off", "insure:on"), "premium"),
+    ("claim", tuple(f"claim:{level}" for level in range(LEVELS)), "filing"),
+    ("effort", tuple(f"effort:{level}" for level in range(LEVELS)), "compliance"),
+    ("module", tuple(f"module:{name}" for name in MODULES), "module"),
+    ("module_price", ("module_price:low", "module_price:list", "module_price:high"), "module"),
+    ("support", ("support:none", "support:some", "support:full"), "pool"),
+    ("epsilon", ("epsilon:0.5", "epsilon:1", "epsilon:2", "epsilon:4", "epsilon:8", "epsilon:none"), "uplift"),
+    ("prove", ("prove:off", "prove:on"), "proof"),
+)
+LEVERS = tuple(lever for _, levers, _ in _GROUPS for lever in levers)
+LEVER_KINDS = tuple(kind for _, levers, kind in _GROUPS for _ in levers)
+FIRST: dict[str, int] = {}
+"""Number of the first lever of each group."""
+for _name, _levers, _ in _GROUPS:
+    FIRST[_name] = sum(len(levers) for name, levers, _ in _GROUPS[: len(FIRST)])
+_REPORT, _STANDING, _INSURANCE, _CLAIM = FIRST["report"], FIRST["standing"], FIRST["insurance"], FIRST["claim"]
+_EFFORT, _MODULE, _PRICE, _SUPPORT = FIRST["effort"], FIRST["module"], FIRST["module_price"], FIRST["support"]
+_EPSILON, _PROVE = FIRST["epsilon"], FIRST["prove"]
+_TIERS = _PROVE - _EPSILON
 
 
 @compiled
@@ -26,18 +58,50 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     a = st.agent[k, i]
+    if a.gone:
+        return
     quiet = w.planned_n == 0
     mask[LEVER_START] = a.night == 0 and quiet and a.budget >= sc.night_price_keur
     mask[LEVER_START + 1] = a.freeze == 0 and quiet
     for level in range(3):
         mask[LEVER_START + 2 + level] = a.disclosure != level and a.moved == 0
+    reports.mask(S, st, k, i, mask, _REPORT)
+    standing.mask(S, st, k, i, mask, _STANDING)
+    _mask_firm(sc, w, a, S.agent[sc.a0 + i].platform, mask)
 
 
 @compiled
-def _mark_rows(st, k):  # type: ignore[no-untyped-def]
-    """Have every agenda row worked out anew: what an hour's outage costs has changed."""
-    for row in range(AGENDA_ROWS):
-        st.row[k, row].stale = 1
+def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
+    """Levers of disclosure, insurance and modules; each setting can be moved once a window."""
+    disclosing = sc.disclosure_enabled and sc.responsibility_enabled
+    insurable = sc.market >= 0 and sc.responsibility_enabled
+    for on in range(2):
+        mask[LEVER_START + _INSURANCE + on] = insurable and a.insured != on and a.insurance_moved == 0
+    for level in range(LEVELS):
+        mask[LEVER_START + _CLAIM + level] = (
+            disclosing and a.claim != level and a.claim_moved == 0 and level >= w.demand_level
+        )
+        cost = 0.5 * sc.compliance_cost_keur * sc.compliance_cost_factor * (0.25 * level) ** 2
+        mask[LEVER_START + _EFFORT + level] = (
+            disclosing and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
+        )
+    offered = sc.modules_enabled and sc.value_enabled
+    for on in range(2):
+        provable = disclosing and sc.proofs_enabled
+        mask[LEVER_START + _PROVE + on] = provable and a.proving != on and a.proving_moved == 0
+    for tier in range(_TIERS):
+        measuring = offered and platform
+        mask[LEVER_START + _EPSILON + tier] = measuring and w.epsilon != tier and w.epsilon_moved == 0
+    for m in range(7):
+        on = offered and a.module_moved == 0 and (m < 6 or sc.placebo_enabled)
+        mask[LEVER_START + _MODULE + m] = on and a.budget >= sc.module_price_keur
+    for level in range(3):
+        mask[LEVER_START + _PRICE + level] = (
+            offered and platform and w.module_price_level != level and w.price_moved == 0
+        )
+        mask[LEVER_START + _SUPPORT + level] = (
+            offered and platform and w.support_level != level and w.support_moved == 0
+        )
 
 
 @compiled
@@ -48,17 +112,66 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
     a = st.agent[k, i]
     if lever == 0:
         a.night = 1
-        _mark_rows(st, k)
+        reports.mark_rows(st, k)
         return sc.night_price_keur
     if lever == 1:
         a.freeze = 1
         return 0.0
-    a.disclosure = lever - 2
-    a.moved = 1
-    _mark_rows(st, k)
+    if lever >= _INSURANCE:
+        _set_firm(w, a, lever)
+        if lever < _CLAIM or _MODULE <= lever < _PRICE:  # who bears a loss, or sees a signal, has changed
+            reports.mark_rows(st, k)
+        return 0.0
+    if lever >= _STANDING:
+        standing.apply(st, k, i, lever - _STANDING)
+        return 0.0
+    if lever >= _REPORT:
+        a.reported = 1
+        a.shaded = lever - _REPORT
+    else:
+        a.disclosure = lever - 2
+        a.moved = 1
+    reports.mark_rows(st, k)
+    _publish(S, st, k, i, sc, w, a)
+    return 0.0
+
+
+@compiled
+def _publish(S, st, k, i, sc, w, a):  # type: ignore[no-untyped-def]
+    """Public revenue of the firm's flows: by how much of the truth it discloses, and whether the report is shaded."""
     weight = 0.5 * a.disclosure
     for r in range(sc.nr):
         if S.flow[sc.r0 + r].owner == i:
             flow = st.flow[w.r0 + r]
             flow.public_rate = S.flow[sc.r0 + r].rate ** (1.0 - weight) * flow.true_rate**weight
-    return 0.0
+            if a.shaded:
+                flow.public_rate /= sc.report_shading
+
+
+@compiled
+def _set_firm(w, a, lever):  # type: ignore[no-untyped-def]
+    """Insurance, claims, effort, subscriptions; for the platform its price and support level."""
+    if lever < _CLAIM:
+        a.insured = lever - _INSURANCE
+        a.insurance_moved = 1
+    elif lever < _EFFORT:
+        a.claim = lever - _CLAIM
+        a.claim_moved = 1
+    elif lever < _MODULE:
+        a.effort_level = lever - _EFFORT
+        a.effort_moved = 1
+    elif lever < _PRICE:
+        a.modules ^= 1 << (lever - _MODULE)
+        a.module_moved = 1
+    elif lever < _SUPPORT:
+        w.module_price_level = lever - _PRICE
+        w.price_moved = 1
+    elif lever < _EPSILON:
+        w.support_level = lever - _SUPPORT
+        w.support_moved = 1
+    elif lever < _PROVE:
+        w.epsilon = lever - _EPSILON
+        w.epsilon_moved = 1
+    else:
+        a.proving = lever - _PROVE
+        a.proving_moved = 1

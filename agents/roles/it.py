@@ -1,18 +1,23 @@
 """IT: plans and carries out the work, pays for the effort, and answers for missed deadlines.
 
 Sees the true effort of a patch and a signal of the true reachability of its findings; a scan of a service shows
-the latter exactly.
+the latter exactly. Its severity report is public; a shaded one makes every patch look more urgent than it is.
 """
 
 from __future__ import annotations
 
+from patchpact.agents.roles import reports, standing
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import ENTITY_SLOTS, LEVER_START
+from patchpact.agents.roles.reports import REPORT_KINDS, REPORTS
+from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
 
 NAME = "it"
 SEES = ("effort", "reachability")
-LEVERS = ("overtime", *(f"scan:{slot}" for slot in range(ENTITY_SLOTS)))
-LEVER_KINDS = ("overtime", *("scan" for _ in range(ENTITY_SLOTS)))
+_OLD = 1 + ENTITY_SLOTS
+LEVERS = ("overtime", *(f"scan:{slot}" for slot in range(ENTITY_SLOTS)), *REPORTS, *STANDING)
+LEVER_KINDS = ("overtime", *("scan" for _ in range(ENTITY_SLOTS)), *REPORT_KINDS, *STANDING_KINDS)
+_REPORT, _STANDING = _OLD, _OLD + len(REPORTS)
 
 
 @compiled
@@ -32,6 +37,8 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     for slot in range(ENTITY_SLOTS):
         v = st.slot[k, slot]
         mask[LEVER_START + 1 + slot] = v >= 0 and st.service[w.s0 + v].scanned == 0 and budget >= sc.scan_price_keur
+    reports.mask(S, st, k, i, mask, _REPORT)
+    standing.mask(S, st, k, i, mask, _STANDING)
 
 
 @compiled
@@ -45,6 +52,16 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         w.overtime = 1
         w.capacity_left += sc.overtime_share * sc.capacity_hours
         return sc.overtime_share * sc.capacity_hours * sc.labour_keur_per_hour * sc.overtime_price
+    if lever >= _STANDING:
+        standing.apply(st, k, i, lever - _STANDING)
+        return 0.0
+    if lever >= _REPORT:
+        a = st.agent[k, i]
+        a.reported = 1
+        a.shaded = lever - _REPORT
+        w.severity = 1.0 / sc.report_shading if a.shaded else 1.0
+        reports.mark_rows(st, k)
+        return 0.0
     v = st.slot[k, lever - 1]
     if st.service[w.s0 + v].scanned:
         return 0.0

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 AGENDA_ROWS = 16
 ENTITY_SLOTS = 8
 MODES = ("full", "canary", "mitigate", "emergency")
@@ -128,6 +128,43 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     Entry("price", "multiplier", 0.0, CLIP, "the vendor's price level (own for vendors, mean for others)"),
     Entry("log_money_scale", "log10(k€)", -CLIP, CLIP, "logarithm of the world's money scale"),
     Entry("log_services", "log10", 0.0, CLIP, "logarithm of the number of services"),
+    # since version 2: the market, the auditor and the platform
+    _share("trust", "trust in this firm; for other roles the firms' mean"),
+    _share("trust_mean", "mean trust in all firms"),
+    _share("rating", "this firm's public rating; for other roles the firms' mean"),
+    _share("claimed", "level that this firm claims; for other roles the firms' mean"),
+    _share("true_level", "this firm's true level; for other roles 0"),
+    _share("effort_level", "level of effort that this firm pays for; for other roles 0"),
+    _share("caught", "1 where this agent's last report was found false"),
+    _share("shaded", "1 where this agent's reports are shaded now"),
+    _share("insured", "1 where this firm is insured; for other roles the share of firms that are"),
+    _money("premium", "premium a window that this firm pays or would pay; for other roles the firms' sum"),
+    _share("premium_tier", "how far premiums follow a firm's own risk: 0, 0.5 or 1"),
+    _share("rebate", "1 where the insurer rebates premiums of firms with nothing overdue"),
+    _share("capital", "capital on offer: 0, 0.5 or 1"),
+    _share("audit_level", "how often the auditor looks: 0, 1/3, 2/3 or 1"),
+    _share("demand_level", "lowest level that firms must claim: 0, 0.25 or 0.5"),
+    Entry("fine_factor", "multiplier", 0.0, CLIP, "what the adaptive controller makes of fines"),
+    _share("negligence", "share of the patch's loss that falls on this agent if it rejects and is found negligent"),
+    Entry("credits", "10 credits", 0.0, CLIP, "voice credits left (rule quadratic)"),
+    _share("intensity", "votes cast at once, of 3 (rule quadratic)"),
+    _share("bid", "this agent's standing bid, of 3 (rule second_price)"),
+    _share("module_scan", "1 where this firm has the module; for other roles the share of firms that do"),
+    _share("module_prioritise", "the same"),
+    _share("module_patch_bot", "the same"),
+    _share("module_measurement", "the same"),
+    _share("module_esg_report", "the same"),
+    _share("module_forecast", "the same"),
+    _share("module_placebo", "the same"),
+    Entry("module_price", "multiplier", 0.0, CLIP, "the platform's price level for modules"),
+    _share("support_level", "support hours of the platform: 0, 0.5 or 1"),
+    _share("joined", "share of firms with any module"),
+    _share("epsilon", "privacy budget of pooled measurement: tiers from 0.5 (0) to none (1)"),
+    _share("proving", "1 where this firm proves its claims; for other roles the share of firms that do"),
+    Entry("equity", "share of the first", -CLIP, CLIP, "this firm's equity; for other roles the firms' mean"),
+    _share("small", "1 where this firm is small"),
+    _share("platform", "1 where this firm runs the platform"),
+    _share("gone", "1 where this firm is insolvent; for other roles the share of firms that are"),
 )
 
 ROW_WIDTH = len(ROW_FEATURES)

@@ -27,6 +27,26 @@ NETWORK_OF_KIND: dict[str, str] = {
     "liability": "responsibility",  # what agents owe of it, as the responsibility rule says
     "fine": "governance",  # missed deadlines, to the regulator
     "side_payment": "governance",  # paid and asked in votes
+    "demand": "value",  # revenue margin lost to distrust, or by a firm that is gone
+    "uplift": "value",  # margin that the measurement module brings, from nature
+    "module": "value",  # firm to platform, for a module
+    "pool": "value",  # what modules and support hours really cost the platform
+    "interest": "value",  # firm to lender
+    "capital": "value",  # what the lender's own money costs it
+    "returns": "value",  # what the lender's reserve earns (from nature) or loses
+    "premium": "responsibility",  # firm to insurer
+    "claim": "responsibility",  # insurer to firm: the covered part of a liability
+    "rebate": "responsibility",  # insurer to firm: nothing overdue when the window closed
+    "compliance": "responsibility",  # what real effort for security and ESG costs a firm
+    "filing": "responsibility",  # what a disclosed level costs to report
+    "proof": "responsibility",  # what proving a claim costs
+    "reputation": "responsibility",  # goodwill lost when a gap between claimed and true is found
+    "leak": "responsibility",  # harm to users by a leak of pooled data, borne by the platform
+    "mandate": "responsibility",  # the auditor's part of what users are left with
+    "audit": "governance",  # what audits cost the auditor
+    "penalty": "governance",  # a false or missing disclosure, firm to outside
+    "bounty": "governance",  # the auditor's share of penalties
+    "bid": "governance",  # second price paid for the right to propose
 }
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)
 KIND_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(KINDS)}

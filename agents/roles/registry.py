@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from patchpact.agents.roles import business, it, vendor
+from patchpact.agents.roles import business, esg, it, market, vendor
 from patchpact.agents.roles.layout import COMMON_ACTIONS
 
 ROLE_MODULES: tuple[ModuleType, ...] = (
     it,
     business,
     vendor,
+    market,
+    esg,
 )
 
 ROLES: tuple[str, ...] = tuple(module.NAME for module in ROLE_MODULES)

@@ -1,12 +1,16 @@
 """Vendor: releases fixes for its components, is paid a fee for each upgrade and covers part of a rollback.
 
-Sees the true regression probability of its own components' patches.
+Sees the true regression probability of its own components' patches. Its quality claim is public; a shaded one makes
+its patches look safer than they are.
 """
 
 from __future__ import annotations
 
+from patchpact.agents.roles import reports, standing
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
+from patchpact.agents.roles.reports import REPORT_KINDS, REPORTS
+from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
 
 NAME = "vendor"
 SEES = ("regression",)
@@ -15,12 +19,18 @@ LEVERS = (
     *(f"expedite:{row}" for row in range(AGENDA_ROWS)),
     *(f"backport:{row}" for row in range(AGENDA_ROWS)),
     *PRICES,
+    *REPORTS,
+    *STANDING,
 )
 LEVER_KINDS = (
     *("expedite" for _ in range(AGENDA_ROWS)),
     *("backport" for _ in range(AGENDA_ROWS)),
     *("fee" for _ in PRICES),
+    *REPORT_KINDS,
+    *STANDING_KINDS,
 )
+_REPORT = 2 * AGENDA_ROWS + len(PRICES)
+_STANDING = _REPORT + len(REPORTS)
 
 
 @compiled
@@ -45,6 +55,8 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
         mask[LEVER_START + AGENDA_ROWS + row] = p.backported == 0 and a.budget >= sc.backport_price_keur
     for level in range(3):
         mask[LEVER_START + 2 * AGENDA_ROWS + level] = a.price_level != level and a.moved == 0
+    reports.mask(S, st, k, i, mask, _REPORT)
+    standing.mask(S, st, k, i, mask, _STANDING)
 
 
 @compiled
@@ -63,6 +75,17 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         p.public_regression *= sc.backport_factor
         st.row[k, lever - AGENDA_ROWS].stale = 1
         return sc.backport_price_keur
+    if lever >= _STANDING:
+        standing.apply(st, k, i, lever - _STANDING)
+        return 0.0
+    if lever >= _REPORT:
+        a.reported = 1
+        a.shaded = lever - _REPORT
+        for j in range(sc.np):
+            if S.patch[sc.p0 + j].vendor == i:
+                st.patch[w.p0 + j].public_regression *= sc.report_shading if a.shaded else 1.0 / sc.report_shading
+        reports.mark_rows(st, k)
+        return 0.0
     a.moved = 1
     for row in range(AGENDA_ROWS):
         j = st.row[k, row].patch

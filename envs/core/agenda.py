@@ -5,7 +5,7 @@ from __future__ import annotations
 from patchpact.agents.roles import ROLE_MODULES
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import AGENDA_ROWS, CLIP, ENTITY_SLOTS, MODES, ROW_WIDTH, row_feature
-from patchpact.envs.core import random
+from patchpact.envs.core import insurance, modules, random
 from patchpact.envs.core.dispatch import dispatcher
 from patchpact.envs.core.records import NEVER
 from patchpact.envs.core.responsibility import liability_shares
@@ -309,8 +309,8 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
     fine_emergency = 0.0
     if sc.governance_enabled and p.due < NO_DEADLINE:
         last = sc.windows * sc.window_days
-        fine = sc.fine_keur_per_day * max(last - max(p.due, day), 0.0)
-        fine_emergency = sc.fine_keur_per_day * max(last - max(p.due, w.t * sc.window_days), 0.0)
+        fine = sc.fine_keur_per_day * w.fine_factor * max(last - max(p.due, day), 0.0)
+        fine_emergency = sc.fine_keur_per_day * w.fine_factor * max(last - max(p.due, w.t * sc.window_days), 0.0)
     warranty = sc.rollback_vendor_share if static.vendor >= 0 else 0.0
     share_it, share_business, share_vendor = liability_shares(
         sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
@@ -326,6 +326,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             undo = f
         if mode == EMERGENCY:
             gain += (1.0 - f) * early
+        gain *= w.severity
         cost = static.effort * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate
         row.before_downtime[mode] = gain - cost - undo * rollback_all - (0.0 if mode == MITIGATE else support)
     if w.blind:
@@ -347,10 +348,16 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
                 share = share_business
             elif maker:
                 share = share_vendor
+            else:
+                share = insurance.stake(S, st, k, i, static.owner, share_it, share_business, share_vendor)
+            if agent.firm and st.agent[k, i].insured:
+                share *= 1.0 - insurance.covered(sc)
         regression = p.regression if sees[3] and maker else p.public_regression
         obs = st.observation[k, i]
         if worker or owner or maker or st.rollback[k, i] > 0.0 or S.concerned[agent.role]:
-            reach = p.signal if sees[1] else 1.0
+            reach = w.severity
+            if sees[1] or modules.sees_reachability(S, st, k, i, owner):
+                reach = p.signal
             hours = p.effort if sees[0] else static.effort
             for mode in range(4):
                 undo = regression if mode == FULL or mode == EMERGENCY else 0.0

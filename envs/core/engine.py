@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from patchpact.agents.roles import ROLE_INDEX, ROLES
-from patchpact.agents.roles.compiled import COMPILER_OPTIONS, compiled
+from patchpact.agents.roles.compiled import COMPILER_OPTIONS, compiled, compiled_apart
 from patchpact.agents.roles.layout import OBSERVATION_SIZE
 from patchpact.agents.roles.ledger import KINDS
 from patchpact.agents.roles.registry import MAX_ACTIONS
@@ -30,7 +30,7 @@ REWARD_SCALE_KEUR = 10.0
 """A reward of 1 is 10 k€ on the agent's account."""
 
 
-@compiled
+@compiled_apart
 def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     """Start world k's first episode."""
     w = st.world[k]
@@ -50,7 +50,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     observe.write(S, st, k, True)
 
 
-@compiled
+@compiled_apart
 def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     """One env-step of world k: every agent acts once."""
     w = st.world[k]

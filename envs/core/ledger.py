@@ -10,6 +10,12 @@ EFFORT, OVERTIME, DOWNTIME, ROLLBACK = (KIND_INDEX[n] for n in ("effort", "overt
 SUPPORT, FEE, WARRANTY = (KIND_INDEX[n] for n in ("support", "fee", "warranty"))
 DAMAGE, LIABILITY = (KIND_INDEX[n] for n in ("damage", "liability"))
 FINE, SIDE_PAYMENT = (KIND_INDEX[n] for n in ("fine", "side_payment"))
+DEMAND, UPLIFT, MODULE, POOL = (KIND_INDEX[n] for n in ("demand", "uplift", "module", "pool"))
+INTEREST, CAPITAL, RETURNS = (KIND_INDEX[n] for n in ("interest", "capital", "returns"))
+PREMIUM, CLAIM, REBATE = (KIND_INDEX[n] for n in ("premium", "claim", "rebate"))
+COMPLIANCE, FILING, REPUTATION = (KIND_INDEX[n] for n in ("compliance", "filing", "reputation"))
+LEAK, MANDATE, PROOF = (KIND_INDEX[n] for n in ("leak", "mandate", "proof"))
+AUDIT, PENALTY, BOUNTY, BID = (KIND_INDEX[n] for n in ("audit", "penalty", "bounty", "bid"))
 
 
 @compiled
@@ -26,7 +32,8 @@ def network_enabled(sc, network):  # type: ignore[no-untyped-def]
 def book(S, st, k, giver, taker, kind, amount):  # type: ignore[no-untyped-def]
     """Move ``amount`` k€ (>= 0) from one party to another; returns what was booked (0 where the network is off).
 
-    Parties are agent numbers, ``outside(st)`` and ``nature(st)``; what goes to nature is lost to welfare.
+    Parties are agent numbers, ``outside(st)`` and ``nature(st)``; what goes to nature is lost to welfare,
+    what comes from it is won.
     """
     w = st.world[k]
     if amount <= 0.0 or not network_enabled(S.scenario[w.scenario], S.network[kind]):
@@ -35,6 +42,8 @@ def book(S, st, k, giver, taker, kind, amount):  # type: ignore[no-untyped-def]
     st.parts[k, taker, kind] += amount
     if taker == nature(st):
         w.welfare -= amount
+    if giver == nature(st):
+        w.welfare += amount
     if w.ledger_n < st.ledger.shape[1]:
         entry = st.ledger[k, w.ledger_n]
         entry.giver = giver

@@ -14,11 +14,12 @@ from patchpact.agents.roles.layout import (
     VOTES,
 )
 from patchpact.agents.roles.registry import ACTION_NAMES
-from patchpact.envs.core import agenda, random
+from patchpact.envs.core import agenda, firms, random
 from patchpact.envs.core.agenda import MITIGATE
 from patchpact.envs.core.dispatch import dispatcher
-from patchpact.envs.core.ledger import SIDE_PAYMENT, book, nature
-from patchpact.envs.core.recognition import recognise
+from patchpact.envs.core.ledger import BID, SIDE_PAYMENT, book, nature, outside
+from patchpact.envs.core.recognition import recognise, second_price
+from patchpact.envs.core.responsibility import NEGLIGENCE, assign_shares
 from patchpact.envs.core.voting import motion_passes
 
 _FIRST_PAY, _FIRST_ASK = VOTES.index("accept_pay_10"), VOTES.index("ask_10")
@@ -91,11 +92,35 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
         agent = st.agent[k, i]
         agent.own_gain = st.own[k, i, w.row, w.mode]
         agent.may_vote = voter(S, st, k, i, row.patch)
+        agent.negligence = 0.0
+        if (
+            sc.responsibility_rule == NEGLIGENCE
+            and sc.responsibility_enabled
+            and agent.may_vote
+            and w.public_gain > 0.0
+        ):
+            agent.negligence = firms.negligence_at_stake(S, st, k, i, row.patch)
+            agent.own_gain += agent.negligence
         start = w.row * ROW_WIDTH
         st.observation[k, i, start + agenda.ON_MOTION] = 1.0
         st.observation[k, i, start + agenda.OWN_MOTION] = agenda.clip(agent.own_gain * scale)
     w.voting = 1
+    _weigh(S, st, k, row.patch)
     return False, False
+
+
+@compiled
+def _weigh(S, st, k, j):  # type: ignore[no-untyped-def]
+    """Vote weights in force: the agents' own, or their liability for patch j in thousandths where the rule says so."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    liable = sc.weighs_liability and sc.responsibility_enabled
+    if liable:
+        assign_shares(sc.responsibility_rule, S, st, k, j)
+    for i in range(sc.na):
+        st.weight[k, i] = S.agent[sc.a0 + i].weight
+        if sc.weighs_liability:
+            st.weight[k, i] = int(round(1000.0 * st.share[k, i])) if liable else 1
 
 
 @compiled
@@ -124,6 +149,8 @@ def voter(S, st, k, i, j):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     static = S.patch[sc.p0 + j]
+    if st.agent[k, i].gone:
+        return False
     if i == static.it or i == static.owner or i == static.vendor:
         return True
     service = S.service[sc.s0 + static.service]
@@ -162,6 +189,8 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
         st.transfers[k, i] = payment_tenths(vote)
         st.ballots[k, i] = -1 if vote == _REJECT else (0 if vote == _ABSTAIN else 1)
         escrow += max(st.transfers[k, i], 0)
+        if sc.counts_credits and st.ballots[k, i] != 0:
+            _spend_credits(st, k, i)
     left = escrow
     for vote in range(_FIRST_ASK, _FIRST_ASK + 2):
         for i in range(sc.na):
@@ -171,10 +200,11 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
                 left += st.transfers[k, i]
             else:
                 st.transfers[k, i] = 0
-                st.ballots[k, i] = -1
+                st.ballots[k, i] = -abs(st.ballots[k, i])
     agents = S.agent[sc.a0 : sc.a0 + sc.na]
     quota = int(round(1000.0 * sc.quota))
-    if not motion_passes(sc.voting, st.ballots[k, : sc.na], agents["weight"], agents["veto"], quota):
+    if not motion_passes(sc.voting, st.ballots[k, : sc.na], st.weight[k, : sc.na], agents["veto"], quota):
+        _remember_rejection(S, st, k)
         return False
     used = escrow - left
     if used > 0:
@@ -188,6 +218,34 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
                 if st.transfers[k, taker] < 0:
                     book(S, st, k, giver, taker, SIDE_PAYMENT, share * paid * -st.transfers[k, taker])
     return True
+
+
+@compiled
+def _spend_credits(st, k, i):  # type: ignore[no-untyped-def]
+    """Cast as many votes at once as the agent's intensity says and its credits allow; n cost n squared."""
+    agent = st.agent[k, i]
+    votes = agent.intensity
+    while votes > 0 and votes * votes > agent.credits:
+        votes -= 1
+    agent.credits -= votes * votes
+    st.ballots[k, i] *= votes
+
+
+@compiled
+def _remember_rejection(S, st, k):  # type: ignore[no-untyped-def]
+    """Who rejected a patch, and who accepted it, while the public estimate said it was worth it."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if w.public_gain <= 0.0:
+        return
+    p = st.patch[w.p0 + st.row[k, w.row].patch]
+    p.rejecters = p.accepters = 0
+    p.rejected_day = w.t * sc.window_days
+    for i in range(sc.na):
+        if st.ballots[k, i] < 0:
+            p.rejecters |= 1 << i
+        elif st.ballots[k, i] > 0:
+            p.accepters |= 1 << i
 
 
 @compiled
@@ -236,6 +294,7 @@ def close_motion(S, st, k):  # type: ignore[no-untyped-def]
             st.observation[k, i, start + agenda.OWN_MOTION] = 0.0
             st.agent[k, i].may_vote = 0
             st.agent[k, i].own_gain = 0.0
+            st.agent[k, i].negligence = 0.0
     w.voting = 0
     w.row = -1
     w.quote = 0.0
@@ -252,7 +311,13 @@ def name_proposer(S, st, k):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     if sc.governance_enabled:
         draw = random.uniform(w.seed, random.RECOGNITION, 0, w.turn)
-        w.proposer = recognise(sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], w.turn)
+        weights = S.agent[sc.a0 : sc.a0 + sc.na]["weight"]
+        bids = st.agent[k, : sc.na]["bid"]
+        w.proposer = recognise(sc.recognition, draw, weights, w.turn, bids)
+        if sc.sells_floor and w.motion > 0:
+            price = second_price.price(w.proposer, bids) * sc.bid_step_keur
+            paid = book(S, st, k, w.proposer, outside(st), BID, price)
+            st.agent[k, w.proposer].budget = max(st.agent[k, w.proposer].budget - paid, 0.0)
         return
     owners = 0
     for i in range(sc.na):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
+from patchpact.agents.roles.business import MODULES
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import (
     ABSTAIN,
@@ -23,6 +24,7 @@ from patchpact.agents.roles.layout import (
 from patchpact.envs.core.agenda import clip, entry_risk, price_of_hour
 from patchpact.envs.core.dispatch import dispatcher
 from patchpact.envs.core.negotiate import committed, payment_tenths
+from patchpact.envs.core.records import EPSILON_TIERS
 from patchpact.envs.core.responsibility import liability_shares
 
 _BUSINESS = ROLE_INDEX["business"]
@@ -31,6 +33,7 @@ _VENDOR = ROLE_INDEX["vendor"]
 role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "S, st, k, i, mask")
 
 _GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
+MODULES_SHOWN = len(MODULES)
 _PROPOSER_ROLES = tuple(
     ROLE_INDEX[name.removeprefix("proposer_")] for name in _GLOBAL_NAMES if name.startswith("proposer_")
 )
@@ -39,6 +42,9 @@ _PROPOSER_ROLES = tuple(
     BUDGET, OPEN_RISK,
     PLANNED_DOWNTIME, PLANNED, OVERDUE, OPEN, MOTION_MODE, OWN_GAIN, PUBLIC_GAIN, QUOTE, LIABILITY, FREEZE, NIGHT,
     OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
+    TRUST, TRUST_MEAN, RATING, CLAIMED, TRUE_LEVEL, EFFORT_LEVEL, CAUGHT, SHADED, INSURED, PREMIUM, PREMIUM_TIER,
+    REBATE, CAPITAL, AUDIT_LEVEL, DEMAND_LEVEL, FINE_FACTOR, NEGLIGENCE_SHARE, CREDITS, INTENSITY, BID, MODULE,
+    MODULE_PRICE, SUPPORT, JOINED, EPSILON, PROVING, EQUITY, SMALL, PLATFORM, GONE,
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
@@ -47,6 +53,11 @@ _PROPOSER_ROLES = tuple(
         "capacity_left", "budget_left", "open_risk", "planned_downtime", "planned_patches", "overdue",
         "open_patches", "motion_full", "motion_own_gain", "motion_public_gain", "motion_quote", "liability",
         "freeze", "night_hours", "overtime", "price", "log_money_scale", "log_services",
+        "trust", "trust_mean", "rating", "claimed", "true_level", "effort_level", "caught", "shaded", "insured",
+        "premium", "premium_tier", "rebate", "capital", "audit_level", "demand_level", "fine_factor", "negligence",
+        "credits", "intensity", "bid", "module_scan", "module_price", "support_level", "joined", "epsilon", "proving",
+        "equity", "small",
+        "platform", "gone",
     )
 )  # fmt: skip
 
@@ -60,6 +71,7 @@ def write(S, st, k, everything):  # type: ignore[no-untyped-def]
         for i in range(sc.na):
             _write_slots(S, st, k, i, sc, w)
             _write_steady_globals(S, st, k, i, sc, w)
+        _write_firms(S, st, k, sc, w)
     _write_phase(S, st, k, sc, w)
 
 
@@ -136,6 +148,68 @@ def _write_steady_globals(S, st, k, i, sc, w):  # type: ignore[no-untyped-def]
     obs[LOG_SERVICES] = math.log10(max(sc.ns, 1))
 
 
+@compiled_apart
+def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
+    """Trust, disclosure, insurance, modules: a firm sees its own settings, other roles the firms' means."""
+    scale = 1.0 / sc.money_scale
+    count = max(sc.firms, 1)
+    proving = 0.0
+    trust = rating = claimed = insured = premium = equity = gone = 0.0
+    for i in range(sc.na):
+        if S.agent[sc.a0 + i].firm:
+            agent = st.agent[k, i]
+            trust += agent.trust / count
+            rating += agent.rating / count
+            claimed += 0.25 * agent.claim / count
+            insured += agent.insured / count
+            premium += agent.premium
+            equity += agent.equity / max(S.agent[sc.a0 + i].equity, 1e-9) / count
+            gone += agent.gone / count
+            proving += agent.proving / count
+    for i in range(sc.na):
+        obs = st.observation[k, i]
+        agent = st.agent[k, i]
+        static = S.agent[sc.a0 + i]
+        firm = static.firm
+        obs[TRUST] = agent.trust if firm else trust
+        obs[TRUST_MEAN] = trust
+        obs[RATING] = agent.rating if firm else rating
+        obs[CLAIMED] = 0.25 * agent.claim if firm else claimed
+        obs[TRUE_LEVEL] = agent.true_level if firm else 0.0
+        obs[EFFORT_LEVEL] = 0.25 * agent.effort_level if firm else 0.0
+        obs[CAUGHT] = agent.caught
+        obs[SHADED] = agent.shaded
+        obs[INSURED] = agent.insured if firm else insured
+        obs[PREMIUM] = clip((agent.premium if firm else premium) * scale)
+        obs[PREMIUM_TIER] = 0.5 * w.premium_tier
+        obs[REBATE] = w.rebate
+        obs[CAPITAL] = 0.5 * w.capital_level
+        obs[AUDIT_LEVEL] = w.audit_level / 3.0
+        obs[DEMAND_LEVEL] = 0.25 * w.demand_level
+        obs[FINE_FACTOR] = clip(w.fine_factor)
+        obs[INTENSITY] = agent.intensity / 3.0 if sc.counts_credits else 0.0
+        obs[BID] = agent.bid / 3.0
+        for m in range(MODULES_SHOWN):
+            users = 0.0
+            if firm:
+                users = (agent.modules >> m) & 1
+            else:
+                for n in range(sc.na):
+                    users += ((st.agent[k, n].modules >> m) & 1) / count
+            obs[MODULE + m] = users
+        level = w.module_price_level
+        step = sc.module_price_step
+        obs[MODULE_PRICE] = clip(1.0 / step if level == 0 else (1.0 if level == 1 else step))
+        obs[SUPPORT] = 0.5 * w.support_level
+        obs[JOINED] = w.joined
+        obs[EPSILON] = w.epsilon / (EPSILON_TIERS - 1.0)
+        obs[PROVING] = agent.proving if firm else proving
+        obs[EQUITY] = clip(agent.equity / max(static.equity, 1e-9) if firm else equity)
+        obs[SMALL] = static.small
+        obs[PLATFORM] = static.platform
+        obs[GONE] = agent.gone if firm else gone
+
+
 @compiled
 def _write_phase(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     """What every step changes: phase, proposer, the motion's figures, budgets, masks."""
@@ -157,6 +231,8 @@ def _write_phase(S, st, k, sc, w):  # type: ignore[no-untyped-def]
         obs[OWN_GAIN] = clip(agent.own_gain * scale)
         obs[PUBLIC_GAIN] = clip(w.public_gain * scale) if w.voting else 0.0
         obs[QUOTE] = clip(w.quote * scale)
+        obs[NEGLIGENCE_SHARE] = sc.negligence_share if agent.negligence > 0.0 else 0.0
+        obs[CREDITS] = clip(0.1 * agent.credits) if sc.counts_credits else 0.0
         _write_mask(S, st, k, i, sc, w, agent)
 
 

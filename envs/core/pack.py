@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
 from patchpact.agents.roles.ledger import KIND_INDEX, KINDS, NETWORK_OF_KIND, NETWORKS
-from patchpact.envs.core import deadlines, recognition, responsibility, voting
+from patchpact.envs.core import controllers, deadlines, recognition, responsibility, voting
 from patchpact.envs.core.records import (
     AGENT,
     BREADTH_ATOMS,
     CVE,
     EDGE,
+    EPSILON_TIERS,
+    EPSILONS,
     FINDING,
     FLOW,
     LINK,
     NEVER,
     PATCH,
+    POOL_SIZES,
     SCENARIO,
     SERVICE,
     Static,
@@ -39,6 +42,7 @@ _CODES: dict[str, Sequence[str]] = {
     "recognition": recognition.NAMES,
     "responsibility_rule": responsibility.NAMES,
     "deadlines": deadlines.NAMES,
+    "controller": controllers.NAMES,
     "veto_role": tuple(ROLE_INDEX),
 }
 _LONGEST_CALL_CHAIN = 12
@@ -220,10 +224,34 @@ def _pack_one(
     for row, agent in zip(agent_rows, seated, strict=True):
         row["uid"], row["role"], row["weight"] = agent.uid, ROLE_INDEX[agent.role], agent.vote_weight
         row["budget"], row["veto"] = agent.budget_keur, agent.role == parameters["veto_role"]
+        row["firm"], row["platform"] = agent.role == "business", agent.platform
+        row["small"], row["equity"] = agent.role == "business" and agent.size == "small", agent.equity_keur
+    for role in ("market", "esg"):
+        head[role] = next((agents[a.name] for a in seated if a.role == role), -1)
+    head["platform"] = next((agents[a.name] for a in seated if a.platform), -1)
+    head["firms"], head["small"] = agent_rows["firm"].sum(), agent_rows["small"].sum()
+    head["curve"], head["leak_rate"] = _measurement(parameters)
+    head["returns_n"] = 0
+    head["sells_floor"] = parameters["recognition"] == recognition.second_price.NAME
+    head["counts_credits"] = parameters["voting"] == voting.quadratic.NAME
+    head["weighs_liability"] = parameters["voting"] == voting.liability_weighted.NAME
 
     _pack_services(scenario, head, rows, agents, services)
     _pack_flows(scenario, head, rows, agents, services)
     _pack_patches(scenario, head, rows, agents, services, it, needs, enables, cve_finding, entries)
+
+
+def _measurement(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What pooled measurement finds by tier and firms, and how likely a leak is by tier, both from formulas.
+
+    ``1 - exp(-firms / pool)`` of the uplift, whatever the tier; ``leak_probability * exp(b (epsilon - 4))``, with b
+    ``leak_by_epsilon`` and 16 for none.
+    """
+    firms = np.arange(1, POOL_SIZES + 1)
+    found = 1.0 - np.exp(-firms / float(parameters["measurement_pool"]))
+    epsilons = np.minimum(EPSILONS, 16.0)
+    leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
+    return np.tile(found, EPSILON_TIERS), np.minimum(leak, 1.0)
 
 
 def _pack_services(
@@ -273,7 +301,10 @@ def _pack_flows(
     head["nr"] = len(scenario.entrypoints)
     for row, entry in zip(flow_rows, scenario.entrypoints, strict=True):
         row["uid"], row["owner"], row["rate"] = entry.uid, agents[entry.owner], entry.revenue_keur_per_hour
-        rows["agent"].blocks[-1]["flows"][agents[entry.owner]] += 1
+        owner = rows["agent"].blocks[-1][agents[entry.owner]]
+        owner["flows"] += 1
+        hours = 24.0 * float(scenario.parameters["window_days"])
+        owner["margin"] += entry.revenue_keur_per_hour * hours * float(scenario.parameters["profit_margin"])
     triples = sorted(_flow_weights(scenario, services))
     start, link_rows = rows["link"].add(len(triples))
     counts = np.zeros(len(services) + 1, np.int64)

@@ -18,6 +18,9 @@ from patchpact.scenarios import PARAMETERS
 
 Records = NDArray[np.void]
 BREADTH_ATOMS = 8
+EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0, float("inf"))
+"""Tiers of the privacy budget of a window's measurement."""
+EPSILON_TIERS, POOL_SIZES, MOST_RETURNS = len(EPSILONS), 16, 260
 NEVER = 1 << 30
 """A window that never comes."""
 
@@ -41,6 +44,12 @@ SCENARIO = _record(
     ("r0", "i8"), ("nr", "i8"),  # revenue flows
     ("a0", "i8"), ("na", "i8"),  # agents
     ("acyclic", "i1"),
+    ("market", "i8"), ("esg", "i8"), ("platform", "i8"),  # agents, -1 where nobody is
+    ("firms", "i8"), ("small", "i8"),  # business agents, and the small ones of them
+    ("curve", "f8", (EPSILON_TIERS * POOL_SIZES,)),  # share of the uplift found, by tier and firms
+    ("leak_rate", "f8", (EPSILON_TIERS,)),  # chance of a leak for each firm and window
+    ("returns", "f8", (MOST_RETURNS,)), ("returns_n", "i8"),  # of the reserve, week by week; none: drawn
+    ("sells_floor", "i1"), ("counts_credits", "i1"), ("weighs_liability", "i1"),  # what the rules read
     ("money_scale", "f8"),  # k€ that observations' money entries are divided by
     ("atoms", "f8", (BREADTH_ATOMS,)), ("atom_weights", "f8", (BREADTH_ATOMS,)),  # discretised prior of breadth
     *((name, _TYPE_OF_PARAMETER[p.type]) for name, p in PARAMETERS.items()),
@@ -70,6 +79,8 @@ FLOW = _record(("uid", "i8"), ("owner", "i8"), ("rate", "f8"))
 AGENT = _record(
     ("uid", "i8"), ("role", "i8"), ("weight", "i8"), ("budget", "f8"), ("veto", "i1"),
     ("flows", "i8"), ("services", "i8"),  # how many it owns
+    ("firm", "i1"), ("small", "i1"), ("platform", "i1"), ("equity", "f8"),  # business agents; k€ at the start
+    ("margin", "f8"),  # public margin of its flows, k€ per window
 )  # fmt: skip
 
 
@@ -101,6 +112,7 @@ TOTALS = (
     "welfare_keur", "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "spend_keur", "downtime_hours",
     "risk_left_keur", "patches_done", "patches_failed", "motions_proposed", "motions_passed", "deadlines_missed",
     "incidents", "tail_keur",
+    "trust_mean", "participation", "insolvent", "gap_mean", "value_created_keur",
 )  # fmt: skip
 """Sums over an episode; ``spend_keur`` is all money spent on work: effort, levers, support, rollback labour."""
 
@@ -111,6 +123,12 @@ WORLD = _record(
     ("row", "i8"), ("mode", "i8"), ("quote", "f8"), ("public_gain", "f8"),
     ("blind", "i1"),  # nobody looks: what only agents see is not written
     ("season", "f8", (3,)), ("capacity_left", "f8"), ("overtime", "i1"), ("planned_n", "i8"), ("levers", "i1"),
+    ("premium_tier", "i8"), ("rebate", "i1"), ("capital_level", "i8"), ("audit_level", "i8"), ("demand_level", "i8"),
+    ("module_price_level", "i8"), ("support_level", "i8"),
+    ("epsilon", "i8"), ("epsilon_moved", "i1"),
+    ("premium_moved", "i1"), ("rebate_moved", "i1"), ("capital_moved", "i1"), ("audit_moved", "i1"),
+    ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
+    ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),
     ("open_risk", "f8"), ("overdue", "i8"), ("open_n", "i8"), ("ledger_n", "i8"), ("welfare", "f8"),
     *((name, "f8") for name in TOTALS),
 )  # fmt: skip
@@ -125,6 +143,7 @@ WORLD_PATCH = _record(
     ("due", "f8"), ("deadline", "f8"), ("late", "i1"), ("known", "i8"), ("stale", "i1"),
     ("cvss", "f8"), ("epss", "f8"), ("kev", "i1"),
     ("last_shown", "i8"), ("waited", "i8"), ("row", "i8"),
+    ("rejecters", "i8"), ("accepters", "i8"), ("rejected_day", "f8"),  # agents' bits in its last failed vote
 )  # fmt: skip
 WORLD_CVE = _record(
     ("epss", "f8"), ("window_probability", "f8"), ("breadth", "f8"), ("mean_breadth", "f8"),
@@ -137,6 +156,13 @@ WORLD_AGENT = _record(
     ("budget", "f8"), ("night", "i1"), ("freeze", "i1"), ("disclosure", "i8"), ("price", "f8"), ("price_level", "i8"),
     ("may_vote", "i1"), ("own_gain", "f8"), ("moved", "i1"),
     ("account", "f8"),  # what the episode has brought so far, k€
+    ("shaded", "i1"), ("reported", "i1"), ("bid", "i8"), ("intensity", "i8"), ("credits", "f8"),
+    ("negligence", "f8"),  # k€ that rejecting the motion on the table would add to its expected liability
+    ("trust", "f8"), ("rating", "f8"), ("claim", "i8"), ("effort_level", "i8"), ("true_level", "f8"),
+    ("proving", "i1"), ("proving_moved", "i1"),
+    ("insured", "i1"), ("premium", "f8"), ("modules", "i8"), ("equity", "f8"), ("gone", "i1"),
+    ("breach", "f8"), ("audited", "i1"), ("caught", "i1"),  # of this window
+    ("claim_moved", "i1"), ("effort_moved", "i1"), ("insurance_moved", "i1"), ("module_moved", "i1"),
 )  # fmt: skip
 ROW = _record(
     ("patch", "i8"), ("stale", "i1"), ("feasible", "i1", (4,)), ("public", "f8", (4,)), ("before_downtime", "f8", (4,)),
@@ -168,8 +194,11 @@ class State(NamedTuple):
     chosen: NDArray[np.int64]  # (num_envs, A) last actions, illegal ones replaced
     parts: NDArray[np.float64]  # (num_envs, A + 2, kinds) k€ of the last step; A outside, A + 1 nature
     illegal: NDArray[np.int8]  # (num_envs, A)
-    ballots: NDArray[np.int64]  # (num_envs, A) votes of the last vote: +1, 0, -1
+    ballots: NDArray[np.int64]  # (num_envs, A) votes of the last vote: +1, 0, -1; times the intensity if quadratic
     transfers: NDArray[np.int64]  # (num_envs, A) tenths of the quote escrowed (+) or asked (-) in the last vote
+    share: NDArray[np.float64]  # (num_envs, A) scratch, each agent's share of a loss
+    trial: NDArray[np.int64]  # (num_envs, A) scratch, ballots of an imagined vote
+    weight: NDArray[np.int64]  # (num_envs, A) vote weights in force
     ledger: Records  # (num_envs, ledger size)
     terminated: NDArray[np.bool_]  # (num_envs,)
     final_observation: NDArray[np.float32]  # (num_envs, A, OBSERVATION_SIZE)
@@ -218,6 +247,9 @@ def allocate(
         illegal=np.zeros((num_envs, agents), np.int8),
         ballots=np.zeros((num_envs, agents), np.int64),
         transfers=np.zeros((num_envs, agents), np.int64),
+        share=np.zeros((num_envs, agents)),
+        trial=np.zeros((num_envs, agents), np.int64),
+        weight=np.zeros((num_envs, agents), np.int64),
         ledger=np.zeros((num_envs, ledger_size), LEDGER),
         terminated=np.zeros(num_envs, np.bool_),
         final_observation=np.zeros((num_envs, agents, observation_size), np.float32),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from patchpact.agents.roles.compiled import compiled, compiled_apart
-from patchpact.envs.core import agenda, negotiate, random, risk
+from patchpact.envs.core import agenda, firms, insurance, negotiate, random, risk
 from patchpact.envs.core.agenda import EMERGENCY, FULL, MITIGATE, NO_DEADLINE
 from patchpact.envs.core.ledger import (
     DAMAGE,
@@ -13,7 +13,6 @@ from patchpact.envs.core.ledger import (
     EFFORT,
     FEE,
     FINE,
-    LIABILITY,
     ROLLBACK,
     SUPPORT,
     WARRANTY,
@@ -23,7 +22,6 @@ from patchpact.envs.core.ledger import (
     party,
 )
 from patchpact.envs.core.records import BREADTH_ATOMS
-from patchpact.envs.core.responsibility import liability_shares
 
 NEGLIGIBLE = 0.003
 """Window probability under which a CVE's silence is not counted as evidence about its breadth."""
@@ -80,6 +78,7 @@ def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
         agent.price_level = 1
         agent.disclosure = 0
         agent.account = 0.0
+    firms.start(S, st, k)
     open_window(S, st, k)
 
 
@@ -98,6 +97,8 @@ def _start_patch(S, st, k, j, seed):  # type: ignore[no-untyped-def]
     p.late = 0
     p.stale = 1
     p.last_shown = -1
+    p.rejecters = p.accepters = 0
+    p.rejected_day = 0.0
     p.public_regression = static.regression
     shift = random.normal(seed, random.REGRESSION_TRUTH, static.uid, 0)
     p.regression = min(static.regression * random.lognormal_mean_one(shift, sc.regression_log_sd), 1.0)
@@ -148,9 +149,11 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
     for r in range(sc.nr):
         flow = st.flow[w.r0 + r]
         flow.longest = flow.total = flow.opened = 0.0
+    firms.open_window(S, st, k)
     set_attempts(S, st, k)
     read_findings(S, st, k)
     w.open_risk = risk.estimate(S, st, k)
+    insurance.quote(S, st, k)
     agenda.choose_agenda(S, st, k)
     agenda.choose_slots(S, st, k)
     agenda.refresh_rows(S, st, k, True, True)
@@ -256,7 +259,7 @@ def _read_patch(S, st, k, j):  # type: ignore[no-untyped-def]
                 p.deadline = min(p.deadline, max(c.kev_day, c.known_day) + finding.days_kev)
 
 
-@compiled
+@compiled_apart
 def close_window(S, st, k):  # type: ignore[no-untyped-def]
     """Carry out the plan, let attacks come, book what is due, move the world; after the last window the tail."""
     w = st.world[k]
@@ -268,8 +271,10 @@ def close_window(S, st, k):  # type: ignore[no-untyped-def]
                 _carry_out(S, st, k, j)
                 break
     _book_downtime(S, st, k)
+    insurance.collect(S, st, k)
     book_incidents(S, st, k, w.t)
     _book_fines(S, st, k)
+    firms.close_window(S, st, k)
     _drift(S, st, k)
     w.t += 1
     if w.t < sc.windows:
@@ -457,23 +462,17 @@ def _learn_breadth(c, sc, attempted):  # type: ignore[no-untyped-def]
 def _book_loss(S, st, k, origin, loss, window):  # type: ignore[no-untyped-def]
     """Damage that entered through patch ``origin``: it falls outside, and agents owe their shares of it.
 
-    IT, the owner of the service that was entered and the vendor of the component that let it happen are liable.
+    Who owes what says the responsibility rule: before the fact IT, the owner of the service that was entered and the
+    vendor of the component that let it happen.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
+    loss *= 1.0 - firms.relief(S, st, k, S.patch[sc.p0 + origin].owner)
     lost = book(S, st, k, outside(st), nature(st), DAMAGE, loss)
     w.damage_keur += lost
     if window >= sc.windows:
         w.tail_keur += lost
-    static = S.patch[sc.p0 + origin]
-    share_it, share_business, share_vendor = liability_shares(
-        sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
-    )
-    if static.it >= 0:
-        book(S, st, k, static.it, outside(st), LIABILITY, share_it * loss)
-    book(S, st, k, static.owner, outside(st), LIABILITY, share_business * loss)
-    if static.vendor >= 0:
-        book(S, st, k, static.vendor, outside(st), LIABILITY, share_vendor * loss)
+    insurance.book_liability(S, st, k, origin, loss, window)
 
 
 @compiled
@@ -515,7 +514,7 @@ def _book_fines(S, st, k):  # type: ignore[no-untyped-def]
             p.late = 1
             w.deadlines_missed += 1.0
         payer = party(st, S.patch[sc.p0 + j].it)
-        w.fines_keur += book(S, st, k, payer, outside(st), FINE, sc.fine_keur_per_day * days)
+        w.fines_keur += book(S, st, k, payer, outside(st), FINE, sc.fine_keur_per_day * w.fine_factor * days)
 
 
 @compiled
@@ -523,6 +522,8 @@ def _drift(S, st, k):  # type: ignore[no-untyped-def]
     """EPSS jumps (an exploit is published) and declines; a jump may bring the CVE into KEV."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
+    if w.t == sc.threat_shift_window:
+        _shift_threat(S, st, k)
     for n in range(sc.nc):
         uid = S.cve[sc.c0 + n].uid
         u = random.uniform(w.seed, random.EPSS, uid, w.t)
@@ -540,6 +541,18 @@ def _drift(S, st, k):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def _shift_threat(S, st, k):  # type: ignore[no-untyped-def]
+    """The odds of every EPSS score are multiplied: what was calm is attacked now."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for n in range(sc.nc):
+        c = st.cve[w.c0 + n]
+        c.epss = sc.threat_shift_odds * c.epss / (1.0 + (sc.threat_shift_odds - 1.0) * c.epss)
+        set_window_probability(c, sc)
+        mark_patches(S, st, k, n)
+
+
+@compiled_apart
 def _finish(S, st, k):  # type: ignore[no-untyped-def]
     """After the last window: the loss over the tail, with nothing more done; then nothing is on the table."""
     w = st.world[k]

@@ -95,7 +95,7 @@ from patchpact.envs import make, make_vec, observation_layout
 from patchpact.scenarios import ScenarioError
 
 warnings.simplefilter("ignore")
-assert ROLES == ("it", "business", "vendor", "insurer")
+assert ROLES == ("it", "business", "vendor", "market", "esg", "insurer")
 assert len(observation_layout("insurer")) == layout.OBSERVATION_SIZE
 
 def start():
@@ -144,7 +144,7 @@ assert "insurer_0" in proposed
 
 vec = make_vec(["toy-v1", sys.argv[1]], 4)
 observations, _ = vec.reset(seed=0)
-assert vec.roles == ROLES and vec.seats["insurer"].tolist() == [[False], [True]] * 2
+assert vec.roles == ("it", "business", "vendor", "insurer") and vec.seats["insurer"].tolist() == [[False], [True]] * 2
 vec.step({role: np.zeros((4, vec.agents_of(role)), int) for role in vec.roles})
 
 try:
@@ -169,15 +169,15 @@ def test_two_modules_two_lines_and_a_scenario(repository, tmp_path):
     registry = roles / "registry.py"
     registry.write_text(
         registry.read_text(encoding="utf-8")
-        .replace("import business, it, vendor\n", "import business, insurer, it, vendor\n")
-        .replace("    vendor,\n)", "    vendor,\n    insurer,\n)"),
+        .replace("import business, esg, it,", "import business, esg, insurer, it,")
+        .replace("    esg,\n)", "    esg,\n    insurer,\n)"),
         encoding="utf-8",
     )
     rules = voting / "__init__.py"
     rules.write_text(
         rules.read_text(encoding="utf-8")
-        .replace("import majority, two_thirds,", "import majority, three_quarters, two_thirds,")
-        .replace("    veto,\n)", "    veto,\n    three_quarters,\n)"),
+        .replace("quadratic, two_thirds,", "quadratic, three_quarters, two_thirds,")
+        .replace("    quadratic,\n)", "    quadratic,\n    three_quarters,\n)"),
         encoding="utf-8",
     )
     assert "    insurer,\n" in registry.read_text() and "    three_quarters,\n" in rules.read_text()

@@ -34,4 +34,5 @@ def test_recorded_episode_is_played_again(name):
         expected = {agent: step["rewards"].get(agent, 0.0) for agent in rewards}
         assert rewards == pytest.approx(expected, rel=1e-9, abs=1e-9), (number, RENEW)
         assert all(terminations.values()) == (number + 1 == golden["length"]), (number, RENEW)
-    assert infos["it_0"]["episode"] == pytest.approx(golden["totals"], rel=1e-9, abs=1e-9), RENEW
+    totals = {name: infos["it_0"]["episode"][name] for name in golden["totals"]}  # later totals may be more
+    assert totals == pytest.approx(golden["totals"], rel=1e-9, abs=1e-9), RENEW

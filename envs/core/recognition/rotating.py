@@ -8,6 +8,6 @@ NAME = "rotating"
 
 
 @compiled
-def recognise(draw, weights, turn):  # type: ignore[no-untyped-def]
+def recognise(draw, weights, turn, bids):  # type: ignore[no-untyped-def]
     """Index of the proposer; ``turn`` counts motions from the start."""
     return turn % weights.shape[0]

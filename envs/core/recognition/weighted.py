@@ -8,7 +8,7 @@ NAME = "weighted"
 
 
 @compiled
-def recognise(draw, weights, turn):  # type: ignore[no-untyped-def]
+def recognise(draw, weights, turn, bids):  # type: ignore[no-untyped-def]
     """Index of the proposer; ``draw`` is in [0, 1). Weights of zero never propose unless all are zero."""
     total = 0
     for i in range(weights.shape[0]):

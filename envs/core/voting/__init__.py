@@ -1,7 +1,7 @@
 """Voting rules: how ballots become a decision. A rule is one module with ``NAME`` and ``passes``; its line is here."""
 
 from patchpact.envs.core.dispatch import dispatcher
-from patchpact.envs.core.voting import majority, two_thirds, unanimity, veto, weighted
+from patchpact.envs.core.voting import liability_weighted, majority, quadratic, two_thirds, unanimity, veto, weighted
 
 VOTING_RULES = (
     majority,
@@ -9,6 +9,8 @@ VOTING_RULES = (
     weighted,
     unanimity,
     veto,
+    liability_weighted,
+    quadratic,
 )
 NAMES = tuple(rule.NAME for rule in VOTING_RULES)
 

@@ -1,0 +1,115 @@
+"""Insurance of firms: what it costs, what it pays, and who stands for a loss in the end."""
+
+from __future__ import annotations
+
+from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.envs.core.ledger import CLAIM, LIABILITY, MANDATE, PREMIUM, REBATE, book, outside
+from patchpact.envs.core.responsibility import assign_shares, liability_shares
+
+
+@compiled
+def covered(sc):  # type: ignore[no-untyped-def]
+    """Share of an insured firm's liability that the insurer pays, deductible taken off."""
+    return sc.insurance_coverage * (1.0 - sc.insurance_deductible)
+
+
+@compiled
+def stake(S, st, k, i, owner, share_it, share_business, share_vendor):  # type: ignore[no-untyped-def]
+    """Share of a loss through a service of ``owner`` that falls on agent i though it answers for no part of it.
+
+    The insurer covers an insured owner, the auditor's mandate is a part of what users are left with.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if i == sc.market and st.agent[k, owner].insured:
+        return share_business * covered(sc)
+    if i == sc.esg:
+        return sc.mandate_share * max(1.0 - share_it - share_business - share_vendor, 0.0)
+    return 0.0
+
+
+@compiled_apart
+def book_liability(S, st, k, origin, loss, window):  # type: ignore[no-untyped-def]
+    """What agents owe of a loss that entered through patch ``origin``, and what insurance pays of it.
+
+    An insurer does not pay for a patch that stood open past its deadline when the window opened, nor in the tail,
+    for which nobody pays premiums. The auditor answers for its mandate's part of what users are left with.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if not sc.responsibility_enabled:
+        return
+    assign_shares(sc.responsibility_rule, S, st, k, origin)
+    rest = 1.0
+    excluded = st.patch[w.p0 + origin].due < w.t * sc.window_days or window >= sc.windows
+    for i in range(sc.na):
+        share = st.share[k, i]
+        if share <= 0.0:
+            continue
+        rest -= share
+        owed = book(S, st, k, i, outside(st), LIABILITY, share * loss)
+        if st.agent[k, i].insured and sc.market >= 0 and not excluded:
+            book(S, st, k, sc.market, i, CLAIM, owed * covered(sc))
+    if sc.esg >= 0 and rest > 0.0:
+        book(S, st, k, sc.esg, outside(st), MANDATE, sc.mandate_share * rest * loss)
+    st.agent[k, S.patch[sc.p0 + origin].owner].breach += loss / sc.trust_breach_keur
+
+
+@compiled_apart
+def quote(S, st, k):  # type: ignore[no-untyped-def]
+    """What insurance costs every firm in this window, by public risk, rating and the insurer's tier.
+
+    ``(1 + loading) * covered * (pass * own + (1 - pass) * mean) * (1.5 - rating)``: own is the firm's share of the
+    public expected loss that enters through its services; ratings of 0.5 leave it as it is.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if sc.market < 0 or not sc.responsibility_enabled:
+        return
+    _, share, _ = liability_shares(sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, True)
+    total = 0.0
+    for i in range(sc.na):
+        st.agent[k, i].premium = 0.0
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        if not p.done and p.known > 0:
+            own = share * p.risk
+            st.agent[k, S.patch[sc.p0 + j].owner].premium += own
+            total += own
+    follows = 0.5 * w.premium_tier * sc.insurance_pass_through
+    rate = (1.0 + sc.insurance_loading) * covered(sc)
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if S.agent[sc.a0 + i].firm:
+            agent.premium = rate * (follows * agent.premium + (1.0 - follows) * total / sc.firms) * (1.5 - agent.rating)
+
+
+@compiled
+def collect(S, st, k):  # type: ignore[no-untyped-def]
+    """Insured firms pay for the window that closes."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    if sc.market < 0 or not sc.responsibility_enabled:
+        return
+    quote(S, st, k)
+    for i in range(sc.na):
+        if st.agent[k, i].insured:
+            book(S, st, k, i, sc.market, PREMIUM, st.agent[k, i].premium)
+
+
+@compiled
+def pay_rebates(S, st, k):  # type: ignore[no-untyped-def]
+    """Insured firms with nothing overdue get part of their premium back."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    now = (w.t + 1.0) * sc.window_days
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if not agent.insured or agent.premium <= 0.0:
+            continue
+        late = 0
+        for j in range(sc.np):
+            p = st.patch[w.p0 + j]
+            late += S.patch[sc.p0 + j].owner == i and not p.done and p.known > 0 and p.due < now
+        if late == 0:
+            book(S, st, k, sc.market, i, REBATE, sc.rebate_share * agent.premium)

@@ -1,0 +1,93 @@
+"""The platform's modules: what they cost, what they bring, and what pooling puts at risk.
+
+A module's cost is one fixed part, however many use it, and a part for each: what pooling is worth follows from that.
+"""
+
+from __future__ import annotations
+
+from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PRIORITISE, SCAN
+from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.envs.core import random
+from patchpact.envs.core.ledger import LEAK, MODULE, POOL, RETURNS, UPLIFT, book, nature, outside
+from patchpact.envs.core.records import POOL_SIZES
+from patchpact.envs.core.switches import disclosing
+
+_MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
+
+
+@compiled_apart
+def scan(S, st, k):  # type: ignore[no-untyped-def]
+    """Services of firms with the scanning module show their true state."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    for j in range(sc.np):
+        v = S.patch[sc.p0 + j].service
+        if st.agent[k, S.service[sc.s0 + v].owner].modules & SCAN:
+            st.service[w.s0 + v].scanned = 1
+            st.patch[w.p0 + j].signal = st.patch[w.p0 + j].truth
+
+
+@compiled
+def sees_reachability(S, st, k, i, owner):  # type: ignore[no-untyped-def]
+    """A firm with the prioritising module sees the signal of its own services' findings."""
+    return owner and st.agent[k, i].modules & PRIORITISE != 0
+
+
+@compiled_apart
+def settle(S, st, k):  # type: ignore[no-untyped-def]
+    """Firms pay for modules, the platform for running them; measurement brings margin, and may leak.
+
+    A module's cost is one fixed part, however many use it, and a part for each: what pooling is worth follows.
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    seller = sc.platform if sc.platform >= 0 else outside(st)
+    price = sc.module_price_keur
+    if w.module_price_level == 0:
+        price /= sc.module_price_step
+    elif w.module_price_level == 2:
+        price *= sc.module_price_step
+    for m in range(_MODULES):
+        users = 0
+        for i in range(sc.na):
+            agent = st.agent[k, i]
+            if (agent.modules >> m) & 1 == 0 or agent.gone:
+                continue
+            users += 1
+            if i != sc.platform and m != _PLACEBO:
+                cut = sc.module_preferential * agent.rating if disclosing(sc) else 0.0
+                book(S, st, k, i, seller, MODULE, price * (1.0 - cut))
+        if users and m != _PLACEBO:
+            cost = book(S, st, k, seller, nature(st), POOL, sc.module_fixed_keur + users * sc.module_unit_keur)
+            w.value_created_keur -= cost
+    if sc.platform >= 0:
+        w.value_created_keur -= book(S, st, k, sc.platform, nature(st), POOL, w.support_level * sc.support_price_keur)
+    for i in range(sc.na):
+        if st.agent[k, i].modules & FORECAST:
+            gain = sc.forecast_gain * S.agent[sc.a0 + i].budget
+            book(S, st, k, nature(st), i, RETURNS, gain)
+            book(S, st, k, i, nature(st), RETURNS, -gain)
+    _measure(S, st, k, sc, w, seller)
+
+
+@compiled
+def _measure(S, st, k, sc, w, seller):  # type: ignore[no-untyped-def]
+    """Pooled measurement: the more take part and the less noise, the more it finds, and the more there is to leak."""
+    users = 0
+    for i in range(sc.na):
+        users += st.agent[k, i].modules & MEASUREMENT != 0
+    if users == 0:
+        return
+    uplift = sc.measurement_uplift * sc.curve[w.epsilon * POOL_SIZES + min(users, POOL_SIZES) - 1]
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if agent.modules & MEASUREMENT:
+            gain = uplift * S.agent[sc.a0 + i].margin * w.season[0]
+            w.value_created_keur += book(S, st, k, nature(st), i, UPLIFT, gain)
+    chance = 1.0 - (1.0 - sc.leak_rate[w.epsilon]) ** users
+    if sc.responsibility_enabled and random.uniform(w.seed, random.LEAK, 0, w.t) < chance:
+        book(S, st, k, seller, outside(st), LEAK, sc.leak_keur)
+        w.damage_keur += book(S, st, k, outside(st), nature(st), LEAK, sc.leak_keur)
+        for i in range(sc.na):
+            if st.agent[k, i].modules & MEASUREMENT:
+                st.agent[k, i].trust = max(st.agent[k, i].trust - sc.trust_loss_leak, 0.0)
