@@ -19,4 +19,6 @@ class Calibration:
     help: str
 
 
-CALIBRATIONS: tuple[Calibration, ...] = ()
+CALIBRATIONS: tuple[Calibration, ...] = (
+    Calibration("claims", "patchpact.ecosystem.claims.calibration", "time and size of proving and verifying claims"),
+)
