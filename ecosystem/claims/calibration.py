@@ -1,4 +1,4 @@
-"""Measure what a claim costs: processor time of proving and of verifying, size of the claim's file, by type, leaves and bits.
+"""Measure what a claim costs: processor time of proving and verifying, size of its file; by type, leaves and bits.
 
 The game takes from the table what proving costs (cost_keur) and what an unproven claim is worth (haircut). Money is the
 measured time at a price an hour, and a person's time to send the claim: prices, minutes and haircut are assumptions.

@@ -15,6 +15,7 @@ from patchpact.ecosystem.claims.records import (
     SecretKey,
     Statement,
     SumClaim,
+    canonical,
     file_text,
 )
 from patchpact.ecosystem.claims.signatures import new_seed, public_key
@@ -109,8 +110,8 @@ def parse_claim(text: str) -> AnyClaim:
             mend = closest(kind, CLAIMS)
             raise ClaimError("type", f"{shown(kind)} is no type of claim; {mend}")
         claim = check(CLAIMS[kind], data, "claim")
-        if claim.model_dump() != data:
-            raise ClaimError("file", "leaves out fields that it must write out")
+        if canonical(claim.model_dump()) != canonical(data):  # not what Python calls equal: to it 1 is 1.0 and true
+            raise ClaimError("file", "leaves out fields, or writes a value in another form")
         return claim
     except ScenarioError as error:
         raise ClaimError(error.field, error.problem) from None

@@ -57,7 +57,7 @@ def make_statement(
         "kind": source.kind,
         "date": day.isoformat(),
         "leaves": len(leaves),
-        "root": tree_of(contents).get_state().hex(),
+        "root": tree_of(contents).get_root().hex(),
         "open_kev": len(ages),
         "ages": ages,
         "parts": [commit(part.value, blindings[part.name]).hex() for part in parts],
@@ -125,7 +125,7 @@ def check_openings_fit(statement: Statement, openings: Openings) -> None:
         raise ClaimError("openings", "are not those of this statement")
     day = date.fromisoformat(statement.date)
     contents = [one.leaf.content(bytes.fromhex(one.salt)) for one in openings.leaves]
-    if len(contents) != statement.leaves or tree_of(contents).get_state().hex() != statement.root:
+    if len(contents) != statement.leaves or tree_of(contents).get_root().hex() != statement.root:
         raise ClaimError("openings.leaves", "do not give the statement's root")
     ages = [commit(value_of(one.leaf, day) or 0, blinding_of(one)).hex() for one in openings.leaves if one.leaf.kev]
     parts = [commit(one.value, decode_scalar(one.blinding, "openings.parts")).hex() for one in openings.parts]
