@@ -134,7 +134,7 @@ def _known(names: Sequence[str], known: Mapping[str, str], day: date, where: str
     found = next((known[name.upper()] for name in names if name.upper() in known), None)
     if found is None:
         problem = f"no day on which {shown(names[0])} became known"
-        raise ScenarioError(where, place, problem, "give --known FILE (the KEV catalogue, or a CSV of cve,known)")
+        raise ScenarioError(where, place, problem, "say it in --known FILE (the KEV catalogue, or a CSV of cve,known)")
     if date.fromisoformat(found) > day:
         raise ScenarioError(where, place, f"{shown(names[0])} became known on {found}, after {day}", "correct --date")
     return found

@@ -1,6 +1,7 @@
 """`patchpact claim`: the whole way from findings to a verified claim, and every way it can fail."""
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,10 @@ def test_json_for_machines(folder: Path, capsys: Capture) -> None:
         ("claim verify s.json --key s.pub --context epoch", "is not NAME=VALUE"),
         ("claim keys --out s.pub", "name another file"),
         ("claim sign f.csv --key s.pub --organisation a --epoch e --out x.json --openings y.json", "s.pub: "),
-        ("claim sign f.csv --key s.key --organisation a --epoch e --out x.json --openings y.json", "give --known FILE"),
+        (
+            "claim sign f.csv --key s.key --organisation a --epoch e --out x.json --openings y.json",
+            "say it in --known FILE",
+        ),
         ("claim sign f.csv --key s.key --organisation a --epoch e --date 1/2 --out x.json --openings y.json", "no day"),
         (
             "claim sign f.csv --known known.csv --key s.key --organisation a --epoch= --out x.json --openings y.json",
@@ -220,3 +224,23 @@ def test_bad_input_is_one_line_and_status_2(folder: Path, capsys: Capture, argum
     out, err = capsys.readouterr()
     assert not out and err.count("\n") == 1 and err.startswith("patchpact claim: ") and mend in err
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_the_documented_way_works_as_it_stands(
+    repository: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (repository / "docs" / "claims.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (known,) = [block for kind, block in blocks if kind == "csv"]
+    (shown,) = [block for kind, block in blocks if kind == "text"]
+    (tmp_path / "examples").symlink_to(repository / "examples")
+    (tmp_path / "known.csv").write_text(known, encoding="utf-8")
+    (tmp_path / "kgco2e.csv").write_text("name,amount\nshop,120\nvan,80\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    commands = [command for kind, block in blocks if kind == "sh" for command in block.splitlines()]
+    assert len(commands) == 12
+    for command in commands:
+        assert main(command.split()[1:]) == 0, capsys.readouterr().err
+    said = [text for text in capsys.readouterr().out.splitlines() if text.startswith("verified: ")]
+    assert said[:3] == shown.splitlines()
+    assert said[3].endswith("signed by its auditor: the total of 2 committed parts is 200 (kgco2e)")

@@ -81,7 +81,7 @@ def test_amounts_become_leaves(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("f.csv", "service,component,cve,kev\nw,c,CVE-1-1,1\n", "no day on which 'CVE-1-1' became known; give --known"),
+        ("f.csv", "service,component,cve,kev\nw,c,CVE-1-1,1\n", "no day on which 'CVE-1-1' became known; say it in --known"),
         ("f.csv", "service,component,cve,kev\nw,c,CVE-2022-0001,1\n", "known on 2026-02-01, after 2026-01-31"),
         ("f.csv", "service,cve\nw,CVE-1-1\n", "component: missing"),
         ("f.csv", "service,component,cve\n", "0 leaves; give 1 to"),
