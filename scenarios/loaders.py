@@ -274,8 +274,8 @@ def _from_yaml(path: Path, options: Mapping[str, Any]) -> Scenario:
             text=file.description,
             nodes=graph.nodes,
             links=links,
-            findings=_rows(FindingRow, file.findings, folder, where, "findings"),
-            components=_rows(ComponentRow, file.components, folder, where, "components"),
+            findings=read_rows(FindingRow, file.findings, folder, where, "findings"),
+            components=read_rows(ComponentRow, file.components, folder, where, "components"),
             files={n: v for n in ("findings", "components", "graph") if isinstance(v := getattr(file, n), str)},
             patches=file.patches,
             services=file.services,
@@ -327,8 +327,8 @@ def _beside(folder: Path, name: str, suffixes: tuple[str, ...], where: str, fiel
     return path
 
 
-def _rows(model: type[M], given: Any, folder: Path, where: str, field: str) -> list[M] | None:
-    """Rows of a list, a CSV file or a JSON list."""
+def read_rows(model: type[M], given: Any, folder: Path, where: str, field: str) -> list[M] | None:
+    """Rows of a list, or of the CSV or JSON file of that name in the folder. ScenarioError for what is no such row."""
     if given is None:
         return None
     rows: Any = given
