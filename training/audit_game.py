@@ -104,7 +104,7 @@ class AuditGame:
         return max(found, key=lambda answer: self.firm_payoff(answer[0], answer[1], audited))
 
     def equilibrium(self) -> tuple[float, float]:
-        """(audit probability, mean gap) of the quadratic game; ValueError where it is no interior one, or equity binds."""
+        """(audit probability, mean gap) of the quadratic game; ValueError where it has none inside the bounds."""
         gap = self.audit_cost / (self.bounty_share * self.penalty)
         price = self.penalty + self.reputation
         audited = (self.benefit / self.filing_cost - gap) / (price * (1.0 / self.filing_cost + 1.0 / self.effort_cost))

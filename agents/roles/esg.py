@@ -34,7 +34,7 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     disclosing = sc.disclosure_enabled and sc.responsibility_enabled
-    auditing = disclosing and sc.governance_enabled
+    auditing = sc.disclosure_enabled and sc.governance_enabled
     for level in range(4):
         mask[LEVER_START + level] = auditing and w.audit_level != level and w.audit_moved == 0
     for slot in range(ENTITY_SLOTS):

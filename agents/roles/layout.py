@@ -165,6 +165,8 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("small", "1 where this firm is small"),
     _share("platform", "1 where this firm runs the platform"),
     _share("gone", "1 where this firm is insolvent; for other roles the share of firms that are"),
+    _share("proposer_market", "1 where the market agent proposes the motion"),
+    _share("proposer_esg", "1 where the auditor does"),
 )
 
 ROW_WIDTH = len(ROW_FEATURES)

@@ -48,5 +48,13 @@ NETWORK_OF_KIND: dict[str, str] = {
     "bounty": "governance",  # the auditor's share of penalties
     "bid": "governance",  # second price paid for the right to propose
 }
+RESTS_ON: dict[str, str] = {
+    "leak": "value",
+    "penalty": "responsibility",
+    "bounty": "responsibility",
+    "reputation": "governance",
+}
+"""Kinds that need what another network brings about: without pooled data nothing leaks, without claims and reports
+there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their own switch is on."""
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)
 KIND_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(KINDS)}

@@ -83,8 +83,8 @@ def close_window(S, st, k):  # type: ignore[no-untyped-def]
         st.agent[k, i].caught = 0
     if disclosing(sc):
         disclosure.disclose(S, st, k)
-        if sc.governance_enabled:
-            disclosure.audit_all(S, st, k)
+    if sc.disclosure_enabled and sc.governance_enabled:
+        disclosure.audit_all(S, st, k)
     if sc.market >= 0 and w.rebate:
         insurance.pay_rebates(S, st, k)
     credit.settle(S, st, k)

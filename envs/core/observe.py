@@ -34,11 +34,14 @@ role_mask_levers = dispatcher([module.mask_levers for module in ROLE_MODULES], "
 
 _GLOBAL_NAMES = tuple(entry.name for entry in GLOBAL_FEATURES)
 MODULES_SHOWN = len(MODULES)
-_PROPOSER_ROLES = tuple(
-    ROLE_INDEX[name.removeprefix("proposer_")] for name in _GLOBAL_NAMES if name.startswith("proposer_")
+_PROPOSER_PLACES = tuple(
+    GLOBALS_START + _GLOBAL_NAMES.index(f"proposer_{role}")
+    for role in ROLE_INDEX
+    if f"proposer_{role}" in _GLOBAL_NAMES
 )
+_SHOWN_PROPOSERS = len(_PROPOSER_PLACES)
 (
-    PHASE, PROPOSER, PROPOSER_ROLE, MAY_VOTE, WINDOWS_LEFT, WINDOWS_TO_ACT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY,
+    PHASE, PROPOSER, MAY_VOTE, WINDOWS_LEFT, WINDOWS_TO_ACT, HORIZON, MOTIONS_LEFT, SEASON, CAPACITY,
     BUDGET, OPEN_RISK,
     PLANNED_DOWNTIME, PLANNED, OVERDUE, OPEN, MOTION_MODE, OWN_GAIN, PUBLIC_GAIN, QUOTE, LIABILITY, FREEZE, NIGHT,
     OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
@@ -48,7 +51,7 @@ _PROPOSER_ROLES = tuple(
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
-        "phase_vote", "is_proposer", "proposer_it", "may_vote", "windows_left", "windows_to_act", "horizon",
+        "phase_vote", "is_proposer", "may_vote", "windows_left", "windows_to_act", "horizon",
         "motions_left", "season_now",
         "capacity_left", "budget_left", "open_risk", "planned_downtime", "planned_patches", "overdue",
         "open_patches", "motion_full", "motion_own_gain", "motion_public_gain", "motion_quote", "liability",
@@ -221,8 +224,8 @@ def _write_phase(S, st, k, sc, w):  # type: ignore[no-untyped-def]
         budget = S.agent[sc.a0 + i].budget
         obs[PHASE] = w.voting
         obs[PROPOSER] = w.proposer == i and not w.over
-        for n in range(len(_PROPOSER_ROLES)):
-            obs[PROPOSER_ROLE + n] = proposing == _PROPOSER_ROLES[n]
+        for n in range(_SHOWN_PROPOSERS):
+            obs[_PROPOSER_PLACES[n]] = proposing == n
         obs[MAY_VOTE] = agent.may_vote
         obs[MOTIONS_LEFT] = (sc.motions_per_window - w.motion) / sc.motions_per_window
         obs[BUDGET] = min(agent.budget / budget, 1.0) if budget > 0.0 else 0.0

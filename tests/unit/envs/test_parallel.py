@@ -9,7 +9,7 @@ import pytest
 import small_worlds as sw
 
 import patchpact
-from patchpact.agents.roles import action_names, layout
+from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs import REWARD_SCALE_KEUR, PatchpactEnv, make
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import ScenarioError, generate, load_scenario, scenario_ids
@@ -36,7 +36,7 @@ def test_spaces_are_the_same_for_a_role_in_every_scenario():
             assert env.observation_space(agent)["observation"].shape == (layout.OBSERVATION_SIZE,)
             assert env.observation_space(agent) is env.observation_space(agent)
     assert {len(spaces) for spaces in found.values()} == {1}
-    assert set(found) == {"it", "business", "vendor"}
+    assert set(found) == set(ROLES)
 
 
 @pytest.fixture(scope="module")

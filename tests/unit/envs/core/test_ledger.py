@@ -5,7 +5,7 @@ import pytest
 import small_worlds as sw
 
 from patchpact.agents.roles import ROLE_MODULES
-from patchpact.agents.roles.ledger import KIND_INDEX, KINDS, NETWORK_OF_KIND, NETWORKS
+from patchpact.agents.roles.ledger import KIND_INDEX, KINDS, NETWORK_OF_KIND, NETWORKS, RESTS_ON
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import load_scenario
 
@@ -13,9 +13,12 @@ SWITCHES = ("value", "responsibility", "governance")
 
 
 def kinds_booked(**over) -> set[str]:
-    """Kinds that flow in random legal play of 64 threatened worlds."""
-    world = load_scenario("sock-shop-v1", windows=4, attempt_multiplier=300.0, initially_known_share=1.0, **over)
-    agents = tuple(sw.replace(a, budget_keur=300.0) for a in world.agents)
+    """Kinds that flow in random legal play of 64 threatened worlds of the wider game."""
+    world = load_scenario(
+        "symbiosis-v1", windows=4, attempt_multiplier=300.0, initially_known_share=1.0, reputation_keur=5.0,
+        leak_probability=0.05, proofs_enabled=True, recognition="second_price", forecast_gain=0.01, **over,
+    )  # fmt: skip
+    agents = tuple(sw.replace(a, budget_keur=300.0, equity_keur=9000.0) for a in world.agents)
     late = tuple(sw.replace(p, release_window=9 if p.uid % 5 == 0 else p.release_window) for p in world.patches)
     engine = Engine([sw.replace(world, agents=agents, patches=late)], 64)
     engine.reset(np.arange(64, dtype=np.uint64))
@@ -33,7 +36,7 @@ def test_with_all_networks_on_every_kind_flows():
 
 @pytest.mark.parametrize("network", SWITCHES)
 def test_a_switch_removes_exactly_the_kinds_of_its_network(network):
-    kept = {kind for kind in KINDS if NETWORK_OF_KIND[kind] != network}
+    kept = {kind for kind in KINDS if network not in (NETWORK_OF_KIND[kind], RESTS_ON.get(kind))}
     assert kinds_booked(**{f"{network}_enabled": False}) == kept
 
 

@@ -37,7 +37,12 @@ def veto(ballots, weights, veto, quota):
     )
 
 
-VOTING_ORACLES = {f.__name__: f for f in (majority, two_thirds, weighted, unanimity, veto)}
+def quadratic(ballots, weights, veto, quota):
+    return sum(ballots) > 0
+
+
+VOTING_ORACLES = {f.__name__: f for f in (majority, two_thirds, weighted, unanimity, veto, quadratic)}
+VOTING_ORACLES["liability_weighted"] = weighted
 
 
 def test_every_voting_rule_has_an_oracle():
@@ -72,10 +77,13 @@ def test_quota_in_play(reject, passes):
     assert table.motion(0, votes={agent: "reject"}) is passes
 
 
+NO_BIDS = np.zeros(3, np.int64)
+
+
 def test_recognition_rotates_by_turn():
     rule = recognition.NAMES.index("rotating")
     weights = np.array([3, 0, 1])
-    assert [recognition.recognise(rule, 0.99, weights, turn) for turn in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+    assert [recognition.recognise(rule, 0.99, weights, turn, NO_BIDS) for turn in range(7)] == [0, 1, 2, 0, 1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -86,12 +94,30 @@ def test_recognition_follows_its_shares_exactly(name, weights):
     """On an even grid of draws every agent gets its share."""
     rule = recognition.NAMES.index(name)
     cells = 630
-    named = [int(recognition.recognise(rule, (n + 0.5) / cells, np.array(weights), 3)) for n in range(cells)]
+    named = [int(recognition.recognise(rule, (n + 0.5) / cells, np.array(weights), 3, NO_BIDS)) for n in range(cells)]
     shares = [1] * len(weights) if name == "random" else weights
     assert [named.count(i) for i in range(len(weights))] == [cells * s // sum(shares) for s in shares]
     assert named == sorted(named)
     for draw in (0.0, np.nextafter(1.0, 0.0)):
-        assert 0 <= recognition.recognise(rule, draw, np.array(weights), 0) < len(weights)
+        assert 0 <= recognition.recognise(rule, draw, np.array(weights), 0, NO_BIDS) < len(weights)
+
+
+@pytest.mark.parametrize(
+    ("bids", "turn", "winner", "price"),
+    [
+        ((0, 0, 0), 0, 0, 0),
+        ((0, 0, 0), 4, 1, 0),
+        ((1, 3, 2), 0, 1, 2),
+        ((3, 0, 3), 1, 2, 3),
+        ((3, 0, 3), 0, 0, 3),
+        ((2, 0, 0), 1, 0, 0),
+    ],
+)
+def test_the_floor_goes_to_the_highest_bid_at_the_second_price(bids, turn, winner, price):
+    rule = recognition.NAMES.index("second_price")
+    named = recognition.recognise(rule, 0.5, np.ones(3, np.int64), turn, np.array(bids))
+    assert named == winner
+    assert recognition.second_price.price(winner, np.array(bids)) == price
 
 
 @pytest.mark.parametrize(("rule", "shares"), [("random", (1, 1, 1, 1, 1)), ("weighted", (2, 2, 2, 1, 1))])
@@ -127,7 +153,7 @@ def test_responsibility_rules_agree_with_their_oracles(oracle, has_vendor):
         got = responsibility.liability_shares(rule, *shares, has_vendor)
         assert tuple(got) == pytest.approx(oracle(*shares, has_vendor))
         assert sum(got) <= 1.0 + 1e-12
-    assert {"fixed", "equal"} == set(responsibility.NAMES)
+    assert set(responsibility.NAMES) == {"fixed", "equal", "negligence", "shapley"}
 
 
 BOD_26_04 = {
