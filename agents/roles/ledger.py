@@ -55,6 +55,7 @@ RESTS_ON: dict[str, str] = {
     "reputation": "governance",
 }
 """Kinds that need what another network brings about: without pooled data nothing leaks, without claims and reports
-there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their own switch is on."""
+there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their
+own switch is on."""
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)
 KIND_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(KINDS)}
