@@ -143,8 +143,9 @@ class _Table:
     def concerned(self) -> Counter[tuple[int, ...]]:
         """Sets of voters, and how many patches concern each."""
         static, state = self.engine.static, self.engine.state
+        voter = negotiate.voter.py_func  # type: ignore[attr-defined]
         return Counter(
-            tuple(i for i in range(len(self.names)) if negotiate.voter(static, state, 0, i, j))
+            tuple(i for i in range(len(self.names)) if voter(static, state, 0, i, j))
             for j in range(len(static.patch))
         )
 
