@@ -13,11 +13,14 @@ from functools import cache
 from itertools import combinations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from patchpact.agents.policies import Cast
 from patchpact.agents.roles import layout
+from patchpact.agents.roles.compiled import COMPILER_OPTIONS
 from patchpact.envs.core import negotiate
+from patchpact.envs.core.cache import kernel_cache
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.voting import VOTING_RULES
 from patchpact.scenarios import Scenario
@@ -30,6 +33,9 @@ MOST_VOTERS = 16
 """Coalitions are enumerated, of at most so many voters."""
 PAYMENT_TENTHS = (1, 3)
 _TOO_DEAR = 99
+
+with kernel_cache():  # the core's own has no wrapper for Python
+    _may_vote = njit(cache=True, **COMPILER_OPTIONS)(negotiate.voter.py_func)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,8 @@ class _Table:
     def concerned(self) -> Counter[tuple[int, ...]]:
         """Sets of voters, and how many patches concern each."""
         static, state = self.engine.static, self.engine.state
-        voter = negotiate.voter.py_func  # type: ignore[attr-defined]
         return Counter(
-            tuple(i for i in range(len(self.names)) if voter(static, state, 0, i, j))
+            tuple(i for i in range(len(self.names)) if _may_vote(static, state, 0, i, j))
             for j in range(len(static.patch))
         )
 
