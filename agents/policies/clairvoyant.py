@@ -377,8 +377,12 @@ def solve(scenario: Scenario, seed: int, seconds: float = SECONDS) -> dict[str, 
     Returns:
         Totals of the incumbent's episode by name (``welfare_keur`` and the others), ``bound_keur``: no policy's welfare
         on this seed exceeds it.
+
+    Raises:
+        ValueError: for a world of the wider game, whose welfare rests on more than patches.
     """
     started = time.monotonic()
+    _check_scope(scenario)
     engine = Engine([scenario], 1, autoreset=False)
     engine.reset(np.array([seed], np.uint64))
     seen = foresee(engine)[0]
@@ -397,6 +401,18 @@ def solve(scenario: Scenario, seed: int, seconds: float = SECONDS) -> dict[str, 
             _around_the_agenda(hindsight, replay, seed, plan, started + seconds)
             totals = _better(totals, replay.totals())
     return {**totals, "bound_keur": max(bound, totals["welfare_keur"]), "illegal_actions": 0.0}
+
+
+def _check_scope(scenario: Scenario) -> None:
+    """The model knows patches, downtime and incidents: a bound on anything else would be none."""
+    p = scenario.parameters
+    wider = ("disclosure_enabled", "modules_enabled", "demand_trust_coefficient", "reserve_keur")
+    found = [name for name in wider if float(p[name]) > 0.0]
+    if int(p["threat_shift_window"]) >= 0:
+        found.append("threat_shift_window")
+    if found:
+        problem = f"policy: 'clairvoyant' does not model {found[0]} of {scenario.id}"
+        raise ValueError(f"{problem}; take informed as the yardstick, or switch it off")
 
 
 def _better(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:

@@ -56,7 +56,9 @@ def _draws(S, st, k, window, attack_day, entry, lateral, regression, proposer): 
     for m in range(sc.motions_per_window):
         turn = window * sc.motions_per_window + m
         draw = random.uniform(w.seed, random.RECOGNITION, 0, turn)
-        proposer[m] = recognise(sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], turn)
+        proposer[m] = recognise(
+            sc.recognition, draw, S.agent[sc.a0 : sc.a0 + sc.na]["weight"], turn, st.agent[k, : sc.na]["bid"]
+        )
 
 
 with cache.kernel_cache():

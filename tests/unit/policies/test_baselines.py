@@ -204,4 +204,5 @@ def test_a_new_baseline_is_one_class_and_one_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_roles_share_one_layout() -> None:
-    assert {len(patchpact.make("toy-v1").observation_space(f"{role}_0")["observation"].shape) for role in ROLES} == {1}
+    env = patchpact.make("symbiosis-v1")
+    assert {env.observation_space(f"{role}_0")["observation"].shape for role in ROLES} == {(layout.OBSERVATION_SIZE,)}

@@ -200,3 +200,9 @@ def test_exact_names_what_it_cannot_weigh(change: dict, field: str) -> None:
 def test_a_reference_with_hindsight_cannot_be_played() -> None:
     with pytest.raises(ValueError, match="knows the future"):
         make_policy("clairvoyant")
+
+
+@pytest.mark.parametrize("change", [{"modules_enabled": True}, {"threat_shift_window": 2}])
+def test_no_bound_is_claimed_where_the_model_knows_too_little(change):
+    with pytest.raises(ValueError, match=next(iter(change))):
+        clairvoyant.solve(TOY.with_parameters(**change), 0)
