@@ -19,4 +19,6 @@ class Calibration:
     help: str
 
 
-CALIBRATIONS: tuple[Calibration, ...] = ()
+CALIBRATIONS: tuple[Calibration, ...] = (
+    Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated measurement under a privacy budget"),
+)
