@@ -34,7 +34,7 @@ def release_sums(
         ledger.charge(Release(what, noise_multiplier))
     elif noise_multiplier:
         raise ValueError("ledger: noise without an account; give a ledger")
-    return gaussian(values, sensitivity, noise_multiplier, noise)
+    return gaussian(values.reshape(-1), sensitivity, noise_multiplier, noise).reshape(values.shape)
 
 
 def release_totals(

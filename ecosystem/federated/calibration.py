@@ -22,7 +22,7 @@ from patchpact.ecosystem.tables import Measurement
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--data", metavar="CSV", help="persons of your tenants (default: made-up markets alone)")
-    parser.add_argument("--epsilon", type=float, default=2.0, metavar="E", help="what measuring --data costs (default 2)")
+    parser.add_argument("--epsilon", type=float, default=2.0, metavar="E", help="price of measuring --data (default 2)")
     parser.add_argument(
         "--budget", type=float, default=8.0, metavar="E", help="what all releases from --data may cost (default 8)"
     )
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ledger", metavar="FILE", help="the account of --data (default: CSV with .ledger.json)")
     parser.add_argument("--releases", metavar="FILE", help="what is released (default: CSV with .releases.json)")
-    parser.add_argument("--pool-eur", type=float, default=1000.0, metavar="P", help="incentives to share (default 1000)")
+    parser.add_argument("--pool-eur", type=float, default=1000.0, metavar="P", help="incentives to share out (1000)")
     parser.add_argument(
         "--sampling", type=float, default=1.0, metavar="Q", help="chance of a person to be in a step (default 1)"
     )

@@ -50,9 +50,7 @@ def train(
         steps: ``model.local_steps`` or ``opacus_steps.opacus_steps``.
     """
     if ledger is not None:
-        ledger.charge(
-            Release("model rounds", noise_multiplier, training.releases, training.sampling_probability)
-        )
+        ledger.charge(Release("model rounds", noise_multiplier, training.releases, training.sampling_probability))
     elif noise_multiplier:
         raise ValueError("ledger: noise without an account; give a ledger")
     weights, without = np.zeros(SIZE), np.zeros((seen.tenants, SIZE))

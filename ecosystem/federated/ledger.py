@@ -54,7 +54,7 @@ class Release:
         fits = (
             isinstance(self.what, str)
             and _is_number(self.noise_multiplier)
-            and 0.0 < self.noise_multiplier
+            and self.noise_multiplier > 0.0
             and isinstance(self.count, int)
             and self.count > 0
             and _is_number(self.sampling_probability)
@@ -84,9 +84,11 @@ def epsilon(releases: Sequence[Release], delta: float) -> float:
 @lru_cache(maxsize=512)
 def _epsilon(exact: float, sampled: tuple[tuple[tuple[float, float], int], ...], delta: float) -> float:
     """Of Gaussian releases together (they compose to one whose squared inverse multiplier is the sum) and sampled."""
-    from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent
+    from dp_accounting import GaussianDpEvent, NeighboringRelation, PoissonSampledDpEvent, get_epsilon_gaussian
     from dp_accounting.pld import PLDAccountant
 
+    if not sampled:  # known in closed form, to which the distribution's grid is a close upper bound
+        return float(get_epsilon_gaussian(exact**-0.5, delta))
     accountant = PLDAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE)
     if exact:
         accountant.compose(GaussianDpEvent(exact**-0.5))

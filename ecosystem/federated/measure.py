@@ -110,7 +110,8 @@ def measure(
         noise,
         ledger,
     )
-    order_eur = float(np.clip(_ratio(totals.orders_eur.sum(), totals.by_tenant[:, [1, 3]].sum()), 0.0, settings.order_cap_eur))
+    conversions = totals.by_tenant[:, [1, 3]].sum()
+    order_eur = float(np.clip(_ratio(totals.orders_eur.sum(), conversions), 0.0, settings.order_cap_eur))
     worth = worth_treating(uplift(fitted.weights, persons), order_eur, settings)
     exact = np.zeros((2, 2))
     np.add.at(exact, (persons.group.astype(np.int64), worth.astype(np.int64)), 1.0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -52,6 +53,23 @@ class Examples:
     converted: Floats  # (persons,), 0 or 1
     tenant: Ints  # (persons,)
     tenants: int
+
+    @cached_property
+    def norms(self) -> Floats:
+        """2-norms of the persons' terms ``(persons,)``."""
+        lengths: Floats = np.linalg.norm(self.terms, axis=1)
+        return lengths
+
+    @cached_property
+    def edges(self) -> Ints:
+        """Where each tenant's persons begin, and the end ``(tenants + 1,)``."""
+        return np.searchsorted(self.tenant, np.arange(self.tenants + 1))
+
+    def sums(self, factors: Floats) -> Floats:
+        """The terms, times ``factors`` ``(persons,)``, summed by tenant ``(tenants, SIZE)``."""
+        edges = self.edges
+        parts = [factors[edges[i] : edges[i + 1]] @ self.terms[edges[i] : edges[i + 1]] for i in range(self.tenants)]
+        return np.array(parts)
 
 
 Steps: TypeAlias = Callable[[Floats, Examples, Floats, Training, float, Noise, Bools], Floats]
@@ -117,28 +135,17 @@ def local_steps(
         taking_part: which tenants take part ``(tenants,)``.
     """
     local = np.broadcast_to(weights, (seen.tenants, SIZE)).copy()
-    norms = np.linalg.norm(seen.terms, axis=1)
     for step in range(training.local_steps):
         if weights.ndim == 1 and step == 0:
             log_odds = seen.terms @ weights
         else:
             log_odds = np.einsum("pt,pt->p", seen.terms, local[seen.tenant])
         residual = logistic(log_odds) - seen.converted
-        cut = np.minimum(1.0, training.clip_norm / (np.abs(residual) * norms + 1e-6)) * residual
+        cut = np.minimum(1.0, training.clip_norm / (np.abs(residual) * seen.norms + 1e-6)) * residual
         if training.sampling_probability < 1.0:
             cut = cut * (noise.uniform(len(cut)) < training.sampling_probability)
-        sums = by_tenant(cut[:, None] * seen.terms, seen)
-        for i in np.flatnonzero(taking_part):
-            noisy = gaussian(sums[i], training.clip_norm, noise_multiplier, noise)
-            local[i] -= training.learning_rate * noisy / (training.sampling_probability * counts[i])
+        sums = seen.sums(cut)[taking_part]
+        noisy = gaussian(sums, training.clip_norm, noise_multiplier, noise)
+        expected = training.sampling_probability * counts[taking_part]
+        local[taking_part] -= training.learning_rate * noisy / expected[:, None]
     return local
-
-
-def by_tenant(values: Floats, seen: Examples) -> Floats:
-    """Sums ``(tenants, columns)`` of ``(persons, columns)``."""
-    edges = np.searchsorted(seen.tenant, np.arange(seen.tenants + 1))
-    sums = np.zeros((seen.tenants, values.shape[1]))
-    full = np.flatnonzero(np.diff(edges))
-    if len(full):
-        sums[full] = np.add.reduceat(values, edges[full], axis=0)
-    return sums

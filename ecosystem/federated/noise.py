@@ -78,15 +78,15 @@ def gaussian(values: Floats, sensitivity: float, noise_multiplier: float, noise:
     """The Gaussian mechanism: values with noise of standard deviation ``noise_multiplier * sensitivity``.
 
     Args:
-        values: sums over persons, any shape.
-        sensitivity: how far, in the 2-norm of all values together, one person may move them.
+        values: sums over persons ``(..., numbers)``; the last axis is a release, other axes are of other persons.
+        sensitivity: how far, in the 2-norm of a release, one person may move it.
         noise_multiplier: 0 gives the values as they are, to nobody's protection.
         noise: where randomness comes from.
     """
     if noise_multiplier == 0.0:
         return values.copy()
     step = 2.0 ** math.floor(math.log2(sensitivity * GRID))
-    deviation = noise_multiplier * (sensitivity + step * math.sqrt(values.size))
+    deviation = noise_multiplier * (sensitivity + step * math.sqrt(values.shape[-1]))
     drawn = deviation * noise.normal(values.shape)
     rounded: Floats = (np.rint(values / step) + np.rint(drawn / step)) * step
     return rounded

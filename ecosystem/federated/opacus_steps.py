@@ -59,16 +59,19 @@ def _steps(
         return GradSampleModule(linear, loss_reduction="sum")
 
     local = np.broadcast_to(weights, (seen.tenants, SIZE)).copy()
-    edges = np.searchsorted(seen.tenant, np.arange(seen.tenants + 1))
+    edges = seen.edges
     held = {}
     for i in np.flatnonzero(taking_part):
         model = model_of(local[i])
         plain = torch.optim.SGD(model.parameters(), lr=training.learning_rate)
-        held[i] = model, Optimizer(
-            plain,
-            noise_multiplier=noise_multiplier,
-            max_grad_norm=training.clip_norm,
-            expected_batch_size=training.sampling_probability * counts[i],
+        held[i] = (
+            model,
+            Optimizer(
+                plain,
+                noise_multiplier=noise_multiplier,
+                max_grad_norm=training.clip_norm,
+                expected_batch_size=training.sampling_probability * counts[i],
+            ),
         )
     for _ in range(training.local_steps):
         chosen = np.ones(len(seen.converted), bool)

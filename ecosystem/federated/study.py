@@ -39,11 +39,11 @@ ALONE = 4
 class Study:
     """What is varied."""
 
-    tenants: tuple[int, ...] = (2, 4, 8, 16, 32)
+    tenants: tuple[int, ...] = (2, 8, 32)
     persons_per_tenant: tuple[int, ...] = (250, 1000, 4000)
     """Median; sizes lie between half and twice as much, evenly in their logarithm."""
     seeds: int = 20
-    trials: int = 1000
+    trials: int = 500
     delta: float = 1e-5
 
 
@@ -74,7 +74,7 @@ class _Fresh:
         """Earned by treating whom it pays to treat. Raises ``ValueError`` if it pays to treat nobody."""
         best = self.value(worth_treating(self.gain, self.order_eur, self.settings))
         if best <= 0.0:
-            raise ValueError("--spend-eur: it pays to treat nobody in this market; give less, or a larger --margin-share")
+            raise ValueError("--spend-eur: it pays to treat nobody in a market; give less, or more --margin-share")
         return best
 
     def judge(self, weights: Floats, order_eur: float) -> _Judged:
@@ -111,9 +111,7 @@ def run_study(
         for seed in range(study.seeds):
             for tier, numbers in _one(study, market, settings, multipliers, tenants, size, seed).items():
                 found[tier].append(numbers)
-        rows += [
-            _row(study, tier, tenants, size, np.array(found[tier]), attacks[tier]) for tier in TIERS
-        ]
+        rows += [_row(study, tier, tenants, size, np.array(found[tier]), attacks[tier]) for tier in TIERS]
         if progress is not None:
             progress(done + 1, len(cells))
     return rows
@@ -179,9 +177,7 @@ def _alone(persons: Persons, fresh: _Fresh, settings: Settings) -> float:
     return got / best
 
 
-def _row(
-    study: Study, tier: float | None, tenants: int, size: int, found: Floats, attacks: Sequence[Advantage]
-) -> Row:
+def _row(study: Study, tier: float | None, tenants: int, size: int, found: Floats, attacks: Sequence[Advantage]) -> Row:
     """A row of the table from ``COLUMNS`` by seed ``(seeds, columns)``."""
     columns = dict(zip(COLUMNS, found.T, strict=True))
     row: Row = {
