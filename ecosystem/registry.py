@@ -20,5 +20,5 @@ class Calibration:
 
 
 CALIBRATIONS: tuple[Calibration, ...] = (
-    Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated measurement under a privacy budget"),
+    Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated, private measurement"),
 )

@@ -16,16 +16,19 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
 from patchpact.scenarios.files import read_text
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 CHANNELS = ("web", "app", "social", "search")
 COLUMNS = ("tenant", "person", "group", "touches", "treated", "converted", "order_eur", "activity", "tenure")
@@ -71,7 +74,7 @@ def load_persons(path: Path) -> Persons:
     """
     where = str(path)
     reader = csv.reader(io.StringIO(read_text(path, where, MAX_FILE_BYTES)))
-    head = [name.strip() for name in next(reader, [])]
+    head = [name.strip() for name in next(_lines(reader, where), [])]
     for name in COLUMNS:
         if name not in head:
             raise ScenarioError(where, name, "no such column", f"the columns are {','.join(COLUMNS)}")
@@ -83,9 +86,7 @@ def load_persons(path: Path) -> Persons:
     rows: list[tuple[object, ...]] = []
     seen: set[str] = set()
     repeated = 0
-    for cells in reader:
-        if not cells:
-            continue
+    for cells in _lines(reader, where):
         row = f"row {reader.line_num}"
         if len(cells) != len(head):
             raise ScenarioError(where, row, f"{len(cells)} cells for {len(head)} columns", "correct the line")
@@ -98,6 +99,19 @@ def load_persons(path: Path) -> Persons:
     if not rows:
         raise ScenarioError(where, "rows", "there are none", "add a line for each person")
     return _persons(rows, repeated)
+
+
+def _lines(reader: Reader, where: str) -> Iterator[list[str]]:
+    """Lines that are not empty."""
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ScenarioError(where, f"row {reader.line_num}", f"is no CSV ({error})", "correct the line") from None
+        if cells:
+            yield cells
 
 
 def _persons(rows: list[tuple[object, ...]], repeated: int) -> Persons:

@@ -126,6 +126,6 @@ def test_the_bundled_table_can_be_looked_up() -> None:
     bounds, private = np.array(table.numbers("attack_bound")), np.array(table.texts("epsilon")) != "none"
     for name in ("loss_attack", "worst_case_attack"):
         assert (np.array(table.numbers(f"{name}_high"))[private] < bounds[private]).all()
-    shares = {key: value for key, value in zip(keys, table.numbers("value_share"), strict=True)}
+    shares = dict(zip(keys, table.numbers("value_share"), strict=True))
     for tenants, size in {key[1:] for key in keys}:
         assert shares["none", tenants, size] >= shares["0.5", tenants, size]

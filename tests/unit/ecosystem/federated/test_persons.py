@@ -67,7 +67,7 @@ def test_a_wrong_cell_is_named(tmp_path: Path, line: str, field: str, mend: str)
     ],
 )
 def test_wrong_columns_are_named(tmp_path: Path, head: str, mend: str) -> None:
-    with pytest.raises(ScenarioError, match="persons.csv") as caught:
+    with pytest.raises(ScenarioError, match=r"persons\.csv") as caught:
         load_persons(write(tmp_path, head=head))
     assert mend in str(caught.value)
 
