@@ -111,9 +111,9 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
     for option, file in (("--releases", out), ("--ledger", account)):
         if not file.parent.is_dir() or file.is_dir():
             raise ValueError(f"{option} {file}: no such folder, or a folder; name a file in a folder that is there")
+    persons = load_persons(data)
     import opacus as _  # noqa: F401
 
-    persons = load_persons(data)
     ledger = Ledger(account, args.budget, args.delta)
     multipliers = noise_multipliers(args.epsilon, args.delta, settings.training)
     measured = measure(persons, settings, multipliers, noise_for(persons.synthetic), ledger, opacus_steps)

@@ -52,11 +52,11 @@ class Release:
 
     def __post_init__(self) -> None:
         fits = (
-            isinstance(self.what, str)
+            _is_text(self.what)
             and _is_number(self.noise_multiplier)
             and self.noise_multiplier > 0.0
-            and isinstance(self.count, int)
-            and self.count > 0
+            and _is_number(self.count)
+            and self.count == int(self.count) > 0
             and _is_number(self.sampling_probability)
             and 0.0 < self.sampling_probability <= 1.0
         )
@@ -69,6 +69,10 @@ class Release:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def epsilon(releases: Sequence[Release], delta: float) -> float:

@@ -73,7 +73,7 @@ def test_users_persons_are_measured_until_the_budget_is_spent(tmp_path: Path, da
         (["--ledger", "x.json"], "name the persons' file, too"),
         (["--data", "no.csv"], "no.csv"),
         (["--data", "no.csv", "--ledger", "no/such/x.json"], "name a file in a folder that is there"),
-        (["--eps", "2"], "did you mean --epsilon?"),
+        (["--epsilo", "2"], "did you mean --epsilon?"),
     ],
 )
 def test_bad_input_is_one_line(arguments: list[str], mend: str, tmp_path: Path, capsys: Capture) -> None:
