@@ -130,6 +130,12 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
     notes = [
         f"markets drawn like what was released from {data.name} (epsilon {args.epsilon:g}), no person's data in them",
     ]
+    everyone = float(measured.totals.by_tenant.sum())
+    if args.delta * everyone > 0.1:
+        print(
+            f"--delta {args.delta:g}: is large for about {everyone:.0f} persons; give far less than 1 / persons",
+            file=sys.stderr,
+        )
     if persons.repeated:
         print(f"{data}: {persons.repeated} lines repeat a person and are left out", file=sys.stderr)
     print(f"{out}: written; epsilon {ledger.spent():.4g} of {ledger.budget_epsilon:g} is spent", file=sys.stderr)
