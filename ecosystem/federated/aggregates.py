@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from patchpact.ecosystem.federated.ledger import Ledger, Release
 from patchpact.ecosystem.federated.noise import Noise, gaussian
@@ -67,7 +69,7 @@ def release_totals(
     return Totals(by_tenant, by_set, by_last, noisy[:, 4:] * order_cap_eur)
 
 
-def _count(views: list[tuple[Floats, int]], kind: Floats) -> Floats:
+def _count(views: list[tuple[NDArray[Any], int]], kind: NDArray[Any]) -> Floats:
     """Numbers of persons of each value of each view ``(values of all views, kinds)``."""
     counted = [np.bincount(4 * values + kind, minlength=4 * size).reshape(size, 4) for values, size in views]
     return np.vstack(counted).astype(np.float64)

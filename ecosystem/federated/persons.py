@@ -122,13 +122,13 @@ def _persons(rows: list[tuple[object, ...]], repeated: int) -> Persons:
     touches = columns[3]
     touched = np.zeros((len(rows), len(CHANNELS)), bool)
     for i, path in enumerate(touches):
-        touched[i, list(path)] = True  # type: ignore[call-overload]
+        touched[i, list(path)] = True
     return Persons(
         tenants=names,
         tenant=np.array([index[str(name)] for name in columns[0]], np.int64),
         group=np.array(columns[2], bool),
         touched=touched,
-        last=np.array([path[-1] for path in touches], np.int64),  # type: ignore[index]
+        last=np.array([path[-1] for path in touches], np.int64),
         treated=np.array(columns[4], bool),
         converted=np.array(columns[5], bool),
         order_eur=np.array(columns[6], np.float64),
