@@ -51,14 +51,14 @@ def results(measured: Table) -> str:
     said = measured.provenance
     parts = [
         f"`{said['command']}`, {said['date']}, {said['libraries']}; {rows[0]['seeds']} markets of each kind.",
-        "Value realised, as a share of what knowing each person's true uplift would earn; 95% intervals. Surely better is a"
-        " budget whose interval lies above that of training alone:",
+        "Value realised, as a share of what knowing each person's true uplift would earn; 95% intervals. Surely better is"
+        " a budget whose interval lies above that of training alone:",
         table(value, markdown=True),
         "Error of uplift (root mean square, in probability of converting):",
         table(by_cell("uplift_rmse", True), markdown=True),
         "Gap of the shares targeted between the protected group and the others:",
         table(by_cell("parity_gap", False), markdown=True),
-        "Share of the incentives' pool that goes to others than it would without noise and with other persons held back:",
+        "Share of the incentives' pool that goes to others than without noise and with other persons held back:",
         table(by_cell("misallocated_share", False), markdown=True),
         "Advantage of membership inference, with 95% intervals, and what ε allows at most:",
         table(attacks, markdown=True),
