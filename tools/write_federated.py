@@ -51,8 +51,8 @@ def results(measured: Table) -> str:
     said = measured.provenance
     parts = [
         f"`{said['command']}`, {said['date']}, {said['libraries']}; {rows[0]['seeds']} markets of each kind.",
-        "Value realised, as a share of what knowing each person's true uplift would earn; 95% intervals. Surely better is"
-        " a budget whose interval lies above that of training alone:",
+        "Value realised, as a share of what knowing each person's true uplift would earn; 95% intervals. Surely"
+        " better is a budget whose interval lies above that of training alone:",
         table(value, markdown=True),
         "Error of uplift (root mean square, in probability of converting):",
         table(by_cell("uplift_rmse", True), markdown=True),
