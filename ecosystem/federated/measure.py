@@ -14,7 +14,7 @@ from patchpact.ecosystem.federated.incentives import release_scores
 from patchpact.ecosystem.federated.ledger import BudgetError, Ledger, Release, epsilon
 from patchpact.ecosystem.federated.model import Steps, Training, examples, local_steps, uplift
 from patchpact.ecosystem.federated.noise import Noise
-from patchpact.ecosystem.federated.persons import Floats, Persons
+from patchpact.ecosystem.federated.persons import Bools, Floats, Persons
 
 PARTS = ("totals_by_tenant", "totals_by_channel", "model", "scores", "targeting")
 SHARES: Mapping[str, float] = MappingProxyType(
@@ -119,9 +119,9 @@ def measure(
     return Measured(totals, fitted, scores, order_eur, targeted)
 
 
-def worth_treating(gain: Floats, order_eur: float, settings: Settings) -> Floats:
+def worth_treating(gain: Floats, order_eur: float, settings: Settings) -> Bools:
     """Whether treating pays ``(persons,)``, by what it adds to the probability of an order."""
-    pays: Floats = settings.margin_share * order_eur * gain > settings.spend_eur
+    pays: Bools = settings.margin_share * order_eur * gain > settings.spend_eur
     return pays
 
 
