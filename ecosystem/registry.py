@@ -21,4 +21,5 @@ class Calibration:
 
 CALIBRATIONS: tuple[Calibration, ...] = (
     Calibration("claims", "patchpact.ecosystem.claims.calibration", "time and size of proving and verifying claims"),
+    Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated, private measurement"),
 )
