@@ -19,4 +19,6 @@ class Calibration:
     help: str
 
 
-CALIBRATIONS: tuple[Calibration, ...] = ()
+CALIBRATIONS: tuple[Calibration, ...] = (
+    Calibration("portfolio", "patchpact.ecosystem.portfolio.calibration", "an LSTM's forecasts and portfolios"),
+)

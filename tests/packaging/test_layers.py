@@ -96,7 +96,7 @@ def test_no_bare_imports() -> None:
     [
         (("ray",), ("patchpact.training.rllib",)),
         (("pickle", "cloudpickle", "dill", "shelve", "joblib"), ("patchpact.training.rllib",)),
-        (("torch",), ("patchpact.agents.policies", "patchpact.training")),
+        (("torch",), ("patchpact.agents.policies", "patchpact.ecosystem", "patchpact.training")),
         (("pettingzoo",), ("patchpact.envs", "patchpact.training.rllib")),
     ],
 )
