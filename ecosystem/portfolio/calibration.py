@@ -8,11 +8,10 @@ docs/portfolio.md. All of it takes some minutes on two cores; --small takes seco
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,8 +42,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--small", action="store_true", help="a walk of seconds, to see that it works")
     parser.add_argument(
-        "--jobs", type=int, default=2, metavar="N", help="processes (default 2); results do not depend on it"
+        "--jobs", type=_jobs, default=2, metavar="N", help="processes (default 2); results do not depend on it"
     )
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes; give 1 to 64")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> Measurement:
@@ -63,15 +68,22 @@ def notes(prices: Prices, settings: Settings) -> tuple[str, ...]:
     return (
         f"prices: {prices.source}; {len(prices.assets)} assets, {prices.dates[0]} to {prices.dates[-1]},"
         f" sha256 {prices.sha256}; benchmark: {prices.index_note}",
-        f"split: train {settings.train_weeks} weeks, then validation {settings.validation_weeks}, then test; trained"
-        f" anew every {settings.retrain_weeks} weeks; {settings.seeds} seeds; walks begun"
-        f" {', '.join(map(str, settings.starts))} weeks late",
+        splits(settings),
         f"cost_rate: {settings.cost_rate:g} of each unit bought or sold",
         f"bootstrap: {RESAMPLES} resamples of blocks of {BLOCK_WEEKS} weeks",
         "_return is after costs, over the week; _turnover is bought plus sold, as a share of wealth; _rmse is over the"
         " assets, of weekly returns; disclosed is from the validation part of the training in use, realised from the"
         " week",
         "lstm is the mean forecast of all seeds; lstm_seedK_startS_rmse is one seed's in the walk begun S weeks late",
+    )
+
+
+def splits(settings: Settings) -> str:
+    """How the walk was laid, in a line."""
+    return (
+        f"split: train {settings.train_weeks} weeks, then validation {settings.validation_weeks}, then test; trained"
+        f" anew every {settings.retrain_weeks} weeks; {settings.seeds} seeds; walks begun"
+        f" {', '.join(map(str, settings.starts))} weeks late"
     )
 
 
@@ -187,10 +199,18 @@ class _Here(Executor):
         return done
 
 
-def _workers(jobs: int) -> AbstractContextManager[Executor]:
+@contextmanager
+def _workers(jobs: int) -> Iterator[Executor]:
     if jobs <= 1:
-        return nullcontext(_Here())
-    return ProcessPoolExecutor(min(jobs, os.cpu_count() or 1), get_context("spawn"))
+        yield _Here()
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"))
+    try:
+        yield pool
+    except BaseException:  # Ctrl-C too: what has not begun is not begun
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def _say(done: str) -> None:
