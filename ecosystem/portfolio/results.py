@@ -51,6 +51,8 @@ class Walked:
         self.columns = tuple(rows[0])
         self.weeks = len(rows)
         self._draws = block_draws(self.weeks)
+        self._shares = np.zeros(self._draws.shape)  # each week's share in a resample
+        np.add.at(self._shares, (np.arange(len(self._draws))[:, None], self._draws), 1.0 / self.weeks)
 
     def numbers(self, column: str) -> Floats:
         """A column, ``(weeks,)``."""
@@ -63,9 +65,7 @@ class Walked:
 
     def _mean(self, values: Floats) -> Floats:
         """Means of resampled weeks: ``(..., weeks)`` to ``(..., resamples)``."""
-        counts = np.zeros((len(self._draws), self.weeks))
-        np.add.at(counts, (np.arange(len(self._draws))[:, None], self._draws), 1.0 / self.weeks)
-        found: Floats = values @ counts.T
+        found: Floats = values @ self._shares.T
         return found
 
     # Forecasts
@@ -112,9 +112,10 @@ class Walked:
     def earnings(self, names: Sequence[str]) -> dict[str, Number]:
         """Each of ``MEASURES``, and ``sharpe_over_1n``, of a strategy; several stand for seeds of one."""
         returns = np.stack([self.numbers(f"{name}_return") for name in names])
-        drawn = measures(returns[:, self._draws])  # (names, resamples, measures)
-        shares = run_shares(len(names), len(self._draws), 2).T[:, :, None]
-        drawn = (drawn * shares).sum(0)
+        shares = run_shares(len(names), len(self._draws), 2)
+        drawn = np.zeros((len(self._draws), len(MEASURES)))
+        for k, one in enumerate(returns):
+            drawn += shares[:, k, None] * measures(one[self._draws])
         values = measures(returns).mean(0)
         found = {key: Number(float(values[k]), *interval(drawn[:, k])) for k, key in enumerate(MEASURES)}
         equal = self.numbers("equal_weight_return")
