@@ -22,4 +22,5 @@ class Calibration:
 CALIBRATIONS: tuple[Calibration, ...] = (
     Calibration("claims", "patchpact.ecosystem.claims.calibration", "time and size of proving and verifying claims"),
     Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated, private measurement"),
+    Calibration("portfolio", "patchpact.ecosystem.portfolio.calibration", "an LSTM's forecasts and portfolios"),
 )

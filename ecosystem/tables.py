@@ -47,11 +47,13 @@ class Measurement:
         rows: mappings with the columns' names as keys, all the same ones.
         libraries: distributions whose versions matter for the numbers.
         notes: assumptions and conditions, a line each.
+        summary: what to print where there are too many rows to read.
     """
 
     rows: Sequence[Mapping[str, Cell]]
     libraries: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    summary: Sequence[Mapping[str, Cell]] = ()
 
 
 @dataclass(frozen=True)

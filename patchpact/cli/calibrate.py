@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"out": str(out), "provenance": said, "notes": measured.notes, "rows": measured.rows})
     else:
-        print(table(measured.rows))
+        print(table(measured.summary or measured.rows))
         print(f"{out}: written")
     return 0
 
