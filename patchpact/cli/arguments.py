@@ -36,6 +36,20 @@ class Parser(argparse.ArgumentParser):
         return found
 
 
+class Part(Parser):
+    """The parser of one part of a command; an unknown option is answered with this part's closest one."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read all of `args`. Raises ``UsageError``."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            options = [option for action in self._actions for option in action.option_strings]
+            close = get_close_matches(left[0].split("=")[0], options, 1)
+            mend = f"did you mean {close[0]}?" if close else f"see {self.prog} --help"
+            raise UsageError(f"unknown argument {left[0]}; {mend}")
+        return found, []
+
+
 def whole_number(low: int) -> Any:
     """An argument type: a whole number from ``low`` on, written in digits or as ``1e6``."""
 

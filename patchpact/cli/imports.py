@@ -14,11 +14,10 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from patchpact.cli.arguments import Parser, UsageError, add_json
+from patchpact.cli.arguments import Part, UsageError, add_json
 from patchpact.cli.output import print_json
 from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.plain import one_line
@@ -27,23 +26,9 @@ LONGEST = 20_000
 """Characters of a printed line."""
 
 
-class _Part(Parser):
-    """The parser of one part of the command; an unknown option is answered with this part's closest one."""
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Read all of `args`. Raises ``UsageError``."""
-        found, left = super().parse_known_args(args, namespace)
-        if left:
-            options = [option for action in self._actions for option in action.option_strings]
-            close = get_close_matches(left[0].split("=")[0], options, 1)
-            mend = f"did you mean {close[0]}?" if close else f"see {self.prog} --help"
-            raise UsageError(f"unknown argument {left[0]}; {mend}")
-        return found, []
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's parts and their arguments."""
-    parts = parser.add_subparsers(dest="part", required=True, metavar="graph|findings|scenario", parser_class=_Part)
+    parts = parser.add_subparsers(dest="part", required=True, metavar="graph|findings|scenario", parser_class=Part)
     graph = parts.add_parser("graph", help="deployment files, tracing exports and drawn graphs")
     graph.add_argument("files", nargs="+", metavar="FILE", help="files and folders; several formats may be mixed")
     _add_format(graph, "GRAPH_FORMATS")

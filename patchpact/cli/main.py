@@ -23,8 +23,11 @@ from patchpact.cli.registry import COMMANDS, Command
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-EXTRA_MODULES = ("ray", "torch")
-"""What the extra ``train`` brings."""
+EXTRA_MODULES = {
+    **dict.fromkeys(("ray", "torch"), "train"),
+    **dict.fromkeys(("dp_accounting", "opacus", "pymerkle", "rbcl", "skfolio", "sklearn"), "platform"),
+}
+"""What the extras bring: module -> extra."""
 
 
 def entry_point() -> NoReturn:
@@ -54,9 +57,10 @@ def main(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return BROKEN_PIPE
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in EXTRA_MODULES:
+        extra = EXTRA_MODULES.get((error.name or "").split(".")[0])
+        if extra is None:
             raise
-        return _say(place, f"needs {error.name}; install it with: pip install 'patchpact[train]'", BAD_INPUT)
+        return _say(place, f"needs {error.name}; install it with: pip install 'patchpact[{extra}]'", BAD_INPUT)
     except OSError as error:
         return _say(place, _os_error(error), BAD_INPUT)
     except ValueError as error:  # ScenarioError, RunError, UsageError and the like: bad input, one line

@@ -1,0 +1,22 @@
+"""What can be measured: name, module and one line of help. A calibration is one module and one line here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One calibration; ``patchpact calibrate NAME`` runs it and writes ``ecosystem/tables/NAME.csv``.
+
+    ``module`` has ``configure(parser)``, which adds options to an ``argparse.ArgumentParser``, and
+    ``run(args) -> Measurement`` (``patchpact.ecosystem.tables``). It is imported for ``--help`` too: imports that take
+    long stand inside ``run``.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+CALIBRATIONS: tuple[Calibration, ...] = ()
