@@ -19,4 +19,6 @@ class Calibration:
     help: str
 
 
-CALIBRATIONS: tuple[Calibration, ...] = ()
+CALIBRATIONS: tuple[Calibration, ...] = (
+    Calibration("modules", "patchpact.training.module_worth", "what the platform's modules are worth to a tenant"),
+)
