@@ -1,8 +1,8 @@
 """Measure what each module of the platform is worth to a tenant, in the game itself.
 
-Teams with every combination of the modules play the same worlds (`patchpact.ecosystem.modules.Team`). A module's worth is
-what the tenant's own account (IT and business) gains a window: alone, added last, and on average over all orders
-(Shapley). Costs, and what the modules outside the game bring, are assumptions and labelled so.
+Teams with every combination of the modules play the same worlds (`patchpact.ecosystem.modules.Team`). A module's
+worth is what the tenant's own account (IT and business) gains a window: alone, added last, and on average over all
+orders (Shapley). Costs, and what the modules outside the game bring, are assumptions and labelled so.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOTES = (
     "base: highest CVSS first, in full mode, IT judges by its own account; modules are added to that",
     "account_all_accept: nobody judges, as plain cvss-first and net-gain; a scan then changes nothing",
     "intervals are 95% over worlds, paired; the scenarios are taken as given and weigh the same; losses are sampled",
-    "scan: what IT knows of the reachability without asking, raised from the scenario's share to all of it; compared by "
+    "scan: what IT knows of the reachability unasked, raised from the scenario's share to all of it; compared by "
     "differences to a team that does not use it, in each of the two worlds, since knowing more redraws what is true",
     "patch-bot: an effect that is assumed (labour left: see bot_labour), and its worth measured",
     "measurement, esg-report: worth assumed, see the catalogue",

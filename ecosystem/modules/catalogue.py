@@ -70,7 +70,7 @@ class Parameter:
 PLATFORM: tuple[Parameter, ...] = (
     Parameter("bot_labour", "factor", 0.7, "hours of patch work that are left with the patch bot"),
     Parameter("isolation_failure", "1/day", 1e-4, "chance a day that tenants' isolation fails, for each tenant there"),
-    Parameter("leak_loss", "k€", 40.0, "what a failure of isolation costs each tenant (default loss without user data)"),
+    Parameter("leak_loss", "k€", 40.0, "what a failure of isolation costs each tenant (a loss without user data)"),
     Parameter("support_hours", "h/window", 0.5, "support that a tenant takes"),
     Parameter("support_price", "k€/h", 0.18, "an hour of support, as an hour of patch work"),
     Parameter("moderation", "strictness", 0.1, "s: misses harm with 1 - s, stops good plans with s squared"),

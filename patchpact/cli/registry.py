@@ -26,4 +26,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("calibrate", "patchpact.cli.calibrate", "measure what the platform's parts cost, and write the tables"),
     Command("report", "patchpact.cli.report", "write the report of a benchmark or a training run"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
+    Command("serve", "patchpact.cli.serve", "serve patch plans to many tenants over HTTP"),
 )
