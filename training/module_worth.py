@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from patchpact.ecosystem.modules import IN_PLAY, MODULES, PLATFORM, Team
 from patchpact.ecosystem.modules.catalogue import PARAMETERS
@@ -40,6 +41,8 @@ SMALL, MEDIUM = 12, 19
 TENANTS = (1, 2, 4)
 SERVICES_OF_A_TENANT = 10
 DRAWN_GRAPHS = 3
+BIG = 100
+"""Services from which on, as on drawn graphs, a quarter of the worlds is played."""
 NOTES = (
     "k€ a tenant and window, the tenant's own account (IT and business) unless a figure's name says welfare",
     "base: highest CVSS first, in full mode, IT judges by its own account; modules are added to that",
@@ -57,7 +60,7 @@ NOTES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the calibration's own options."""
-    parser.add_argument("--episodes", type=int, default=512, metavar="N", help="worlds for each team (default 512)")
+    parser.add_argument("--episodes", type=int, default=256, metavar="N", help="worlds for each team (default 256)")
     parser.add_argument("--small", action="store_true", help="two scenarios, few worlds: for a quick look")
 
 
@@ -197,8 +200,11 @@ def synergy(played: Mapping[Subset, Floats]) -> Floats:
 
 
 def measure(worlds: Sequence[World], episodes: int) -> list[dict[str, Cell]]:
-    """Play all worlds; rows of the table. ``episodes`` for each team and world."""
-    played = [(world, play_all(world.scenario, episodes)) for world in worlds]
+    """Play all worlds; rows of the table. ``episodes`` a team and scenario, a quarter on big and drawn graphs."""
+    played = []
+    for world in tqdm(worlds, unit="scenario", disable=None):
+        big = len(world.scenario.services) > BIG or "all" not in world.groups
+        played.append((world, play_all(world.scenario, max(episodes // 4, 2) if big else episodes)))
     rows: list[dict[str, Cell]] = []
     for group in dict.fromkeys(group for world in worlds for group in world.groups):
         rows += _rows_of_group(group, [one for world, one in played if group in world.groups])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from patchpact.ecosystem.modules.catalogue import PARAMETERS, Module
 
@@ -52,7 +52,7 @@ def moderation_cost_keur(worth_keur: float) -> float:
     return missed + strictness**2 * max(worth_keur, 0.0)
 
 
-def net_worth_keur(modules: Iterable[Module], worth_keur: Mapping[str, float] | float, tenants: int) -> float:
+def net_worth_keur(modules: Iterable[Module], worth_keur: float, tenants: int) -> float:
     """What a tenant has a window of some modules on a platform of so many tenants, k€.
 
     Worth less pooled costs, support, moderation, and the loss to expect from failures of isolation, which grow with
@@ -60,12 +60,10 @@ def net_worth_keur(modules: Iterable[Module], worth_keur: Mapping[str, float] | 
 
     Args:
         modules: those it subscribes to, as all others do.
-        worth_keur: of each module by name, or of all together.
+        worth_keur: of all of them together, before costs.
         tenants: on the platform.
     """
-    chosen = tuple(modules)
-    worth = worth_keur if isinstance(worth_keur, float | int) else sum(worth_keur[m.name] for m in chosen)
-    costs = sum(pooled_cost_keur(module, tenants) for module in chosen)
+    costs = sum(pooled_cost_keur(module, tenants) for module in modules)
     support = PARAMETERS["support_hours"] * PARAMETERS["support_price"]
     leaks = isolation_failure_probability(tenants) * PARAMETERS["leak_loss"]
-    return worth - costs - support - leaks - moderation_cost_keur(worth)
+    return worth_keur - costs - support - leaks - moderation_cost_keur(worth_keur)

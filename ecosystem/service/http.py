@@ -48,6 +48,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection. Nothing of a request but its key decides whose data it meets."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer waits for the caller's delayed acknowledgement
+    wbufsize = -1  # head and body in one packet
     server_version = "patchpact"
     sys_version = ""
     server: Server
@@ -182,6 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+        self.wfile.flush()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the library refuses by itself (a malformed request), also as JSON and without repeating it."""

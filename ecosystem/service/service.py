@@ -8,17 +8,17 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from patchpact.ecosystem.modules import MODULES, ModuleTable, load_modules
+from patchpact.ecosystem.modules import MODULES, load_modules
 from patchpact.ecosystem.modules.economics import price_keur
 from patchpact.ecosystem.service.limits import Limits
 from patchpact.ecosystem.service.recommender import PlanScore, TenantView
 from patchpact.ecosystem.service.recommenders import RECOMMENDERS, Offer
 from patchpact.ecosystem.service.tenants import TenantRecord, checked, write_private
 from patchpact.ecosystem.service.uploads import view_of
+from patchpact.scenarios import load_scenario
 from patchpact.scenarios.errors import closest, shown
 from patchpact.scenarios.files import parse_json, read_text
 from patchpact.scenarios.schema import check
@@ -115,10 +115,18 @@ class Service:
         self.limits = limits or Limits()
         self.tenants = tuple(checked(tenants, "tenants"))
         self._offers = dict(offers)
+        self._worth = load_modules()
         self._rooms = {tenant.id: _Room(tenant, folder) for tenant in self.tenants}
         self._subscribers = {
             module.name: sum(module.name in tenant.modules for tenant in self.tenants) for module in MODULES
         }
+
+    def warm_up(self) -> None:
+        """Load, and where need be compile, what the first plans would wait for."""
+        view = TenantView.of(load_scenario("toy-v1"))
+        for offer in self._offers.values():
+            if offer.available:
+                offer.recommender.recommend(view, 1)
 
     def _room(self, tenant: str) -> _Room:
         if tenant not in self._rooms:
@@ -189,7 +197,7 @@ class Service:
         rows = []
         for module in MODULES:
             others = self._subscribers[module.name] - (module.name in record.modules)
-            worth = _table().figure(module.name, "account_alone")
+            worth = self._worth.figure(module.name, "account_alone")
             rows.append(
                 {
                     "module": module.name,
@@ -204,11 +212,6 @@ class Service:
                 }
             )
         return rows
-
-
-@cache
-def _table() -> ModuleTable:
-    return load_modules()
 
 
 def _summary(view: TenantView) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def _serve(file: Path, args: argparse.Namespace) -> int:
         raise UsageError(f"--data {folder}: no such folder; make it first")
     limits = Limits() if args.rate is None else Limits(rate_per_second=args.rate)
     service = Service(read_tenants(file), folder, limits)
+    service.warm_up()
     if not args.quiet:
         logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     with Server(service, args.host, args.port) as server:
