@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.agents.policies.base import BatchPolicy, Seen, best_nomination, vote_or_wait
+from patchpact.agents.policies.net_gain import NetGain
 from patchpact.agents.policies.net_gain_patient import NetGainPatient
 from patchpact.agents.policies.ordering import FULL
 from patchpact.agents.roles import layout
@@ -35,7 +36,7 @@ class Team(BatchPolicy):
         super().__init__(role)
         self.modules = frozenset(modules)
         self.judges = judges and role == "it"
-        self._patient = NetGainPatient(role)
+        self._net, self._patient = NetGain(role), NetGainPatient(role)
 
     def choose(self, seen: Seen, rng: np.random.Generator) -> NDArray[np.int64]:
         """See ``BatchPolicy.choose``."""
@@ -49,7 +50,7 @@ class Team(BatchPolicy):
 
     def _value(self, seen: Seen) -> NDArray[np.float64]:
         """What it thinks of each nomination ``(n, rows, modes)``; minus infinity: not now."""
-        gain = super(NetGainPatient, self._patient).value(seen)
+        gain = self._net.value(seen)
         if "prioritise" in self.modules:
             value = np.where(gain > 0.0, gain, -np.inf)
         else:

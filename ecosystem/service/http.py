@@ -20,7 +20,8 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Annotated, Any
@@ -96,8 +97,8 @@ class Handler(BaseHTTPRequestHandler):
         service = self.server.service
         actions: dict[tuple[str, str], Callable[[str], Any]] = {
             ("GET", "/v1/data"): service.summary,
-            ("PUT", "/v1/data"): lambda tenant: service.upload(tenant, self._document()),
-            ("DELETE", "/v1/data"): lambda tenant: service.forget(tenant) or {"deleted": True},
+            ("PUT", "/v1/data"): self._upload,
+            ("DELETE", "/v1/data"): self._forget,
             ("GET", "/v1/modules"): service.modules,
             ("POST", "/v1/plans"): self._plans,
         }
@@ -111,16 +112,20 @@ class Handler(BaseHTTPRequestHandler):
             raise ServiceError(400, "body: this request has none; leave it out")
         return action
 
+    def _upload(self, tenant: str) -> Any:
+        document = self._document()
+        with self.server.working():
+            return self.server.service.upload(tenant, document)
+
+    def _forget(self, tenant: str) -> Any:
+        self.server.service.forget(tenant)
+        return {"deleted": True}
+
     def _plans(self, tenant: str) -> Any:
         asked = check(PlansRequest, self._document(), "request")
-        server = self.server
-        if not server.planners.acquire(timeout=server.service.limits.seconds):
-            raise ServiceError(503, "server: too many plans at once; come again later")
-        try:
-            plans = plan_rows(server.service.plans(tenant, asked.recommender, asked.k))
-            return {"plans": plans} if plans else {"plans": [], "why": "no patch that it would nominate in this window"}
-        finally:
-            server.planners.release()
+        with self.server.working():
+            plans = plan_rows(self.server.service.plans(tenant, asked.recommender, asked.k))
+        return {"plans": plans} if plans else {"plans": [], "why": "no patch that it would nominate in this window"}
 
     def _tenant(self) -> TenantRecord:
         """Whose key it is. Raises ``ServiceError``: 401, or 429 for an address that keeps guessing."""
@@ -202,23 +207,33 @@ class Server(ThreadingHTTPServer):
     Args:
         service: with tenants that have keys.
         host, port: where to listen; port 0 takes a free one (``server_address`` says which).
-        planners: plans worked out side by side.
+        workers: uploads and plans worked on side by side; the others wait.
     """
 
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, service: Service, host: str = "127.0.0.1", port: int = 0, planners: int = 2) -> None:
+    def __init__(self, service: Service, host: str = "127.0.0.1", port: int = 0, workers: int = 2) -> None:
         self.service = service
         limits = service.limits
         self.keys = Keys(service.tenants)
         self.buckets = Buckets(limits.rate_per_second, limits.burst)
         self.failures = Buckets(limits.failures_per_second, limits.failure_burst)
-        self.planners = threading.BoundedSemaphore(planners)
+        self._workers = threading.BoundedSemaphore(workers)
         self._free = threading.BoundedSemaphore(limits.connections)
         if ":" in host:
             self.address_family = socket.AF_INET6
         super().__init__((host, port), Handler)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """A place among the workers. Raises ``ServiceError`` (503) if none is free in time."""
+        if not self._workers.acquire(timeout=self.service.limits.seconds):
+            raise ServiceError(503, "server: too much work at once; come again later")
+        try:
+            yield
+        finally:
+            self._workers.release()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """A thread for each connection, up to a limit; those beyond are told so."""

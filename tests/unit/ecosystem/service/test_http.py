@@ -4,8 +4,12 @@ import http.client
 import json
 import random
 import secrets
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import shops
@@ -158,6 +162,36 @@ def test_a_failure_tells_nothing(capsys: pytest.CaptureFixture[str], caplog: pyt
     assert status == 500 and "secret" not in text
     assert "RuntimeError" in caplog.text and "secret" not in caplog.text and "hush" not in caplog.text
     assert not capsys.readouterr().err
+
+
+def test_one_who_works_long_keeps_the_others_waiting_so_long_and_no_longer() -> None:
+    with shops.serving({"a": []}, Limits(seconds=0.2)) as clients:
+        server = clients["a"].server
+        with server.working(), server.working():
+            status, text, _ = clients["a"].ask("PUT", "/v1/data", shops.shop())
+            assert status == 503 and "come again later" in text
+        assert shops.Client(server, clients["a"].key).ask("PUT", "/v1/data", shops.shop())[0] == 200
+
+
+@pytest.mark.slow
+def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    file = tmp_path / "t.json"
+    command = [sys.executable, "-m", "patchpact", "serve", "--tenants", str(file)]
+    added = subprocess.run([*command, "--add", "a", "--json"], capture_output=True, text=True, check=True)
+    key = json.loads(added.stdout)["key"]
+    with subprocess.Popen(
+        [*command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout and server.stderr
+        port = int(server.stdout.readline().split("http://127.0.0.1:")[1].split("/")[0])
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        line.request("GET", "/v1/modules", headers={"Authorization": f"Bearer {key}"})
+        assert line.getresponse().status == 200
+        line.close()
+        server.send_signal(signal.SIGINT)
+        said = server.stderr.read()
+        assert server.wait(60) == 130
+    assert "a GET 200" in said and key not in said
 
 
 PATHS = ("/v1/data", "/v1/plans", "/v1/modules", "/v1/health", "/v1/tenants/{other}", "/v1/data/{other}")
