@@ -19,14 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from patchpact.agents.policies import seat
 from patchpact.ecosystem.modules import IN_PLAY, MODULES, PLATFORM, Team
 from patchpact.ecosystem.modules.catalogue import PARAMETERS
 from patchpact.ecosystem.modules.economics import break_even_tenants
 from patchpact.ecosystem.modules.table import BUNDLE, NOBODY, SYNERGY
 from patchpact.ecosystem.tables import Cell, Measurement
+from patchpact.envs.core.engine import REWARD_SCALE_KEUR
+from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario, load_scenario, scenario_ids
 from patchpact.training import stats
-from patchpact.training.evaluate import agents_of, play
 from patchpact.training.stats import Estimate
 
 Subset: TypeAlias = frozenset[str]
@@ -36,11 +38,13 @@ SUBSETS: tuple[Subset, ...] = tuple(
 )
 NOTHING: Subset = frozenset()
 TOYS = ("toy-v1",)
+SIZES = ("all", "small", "medium", "large")
 SMALL, MEDIUM = 12, 19
 """Most services of a small and of a medium tenant (assumption)."""
 TENANTS = (1, 2, 4)
 SERVICES_OF_A_TENANT = 10
 DRAWN_GRAPHS = 3
+WORLDS_AT_ONCE = 1024
 BIG = 100
 """Services from which on, as on drawn graphs, a quarter of the worlds is played."""
 NOTES = (
@@ -69,7 +73,10 @@ def run(args: argparse.Namespace) -> Measurement:
     episodes = min(args.episodes, 16) if args.small else args.episodes
     if episodes < 2:
         raise ValueError(f"--episodes: {args.episodes} is less than 2; ask for at least two")
-    worlds = list(small_worlds() if args.small else all_worlds())
+    worlds = sorted(
+        small_worlds() if args.small else all_worlds(),
+        key=lambda world: int(world.scenario.parameters["motions_per_window"]),
+    )
     return Measurement(measure(worlds, episodes), ("numpy", "numba"), NOTES)
 
 
@@ -122,49 +129,72 @@ def all_worlds() -> Iterator[World]:
 class Played:
     """What each combination of modules brought, k€ a tenant and window ``(episodes,)``."""
 
-    account: Mapping[Subset, Floats]
-    welfare: Mapping[Subset, Floats]
-    accepting: Mapping[Subset, Floats]  # the account where nobody judges
+    account: dict[Subset, Floats]
+    welfare: dict[Subset, Floats]
+    accepting: dict[Subset, Floats]  # the account where nobody judges
 
 
-def play_all(scenario: Scenario, episodes: int) -> Played:
-    """Every combination of modules on the same worlds.
+def play_all(scenarios: Sequence[Scenario], episodes: int) -> list[Played]:
+    """Every combination of modules on the same worlds of each scenario.
 
     What a scan tells moves what is true: the law of the world stays, its draws do not. So a team with a scan is
     compared with one that ignores it in the same world, and that one, whose expectation a scan does not change, is put
     back from the world without: ``judged(scan) - accepting(scan) + accepting(no scan)``. It has the expectation of
     ``judged(scan)`` and a fraction of its spread against teams without a scan.
     """
-    known = scenario.with_parameters(signal_log_sd=float(scenario.parameters["reachability_log_sd"]))
-    account, welfare, accepting = {}, {}, {}
+    known = [one.with_parameters(signal_log_sd=float(one.parameters["reachability_log_sd"])) for one in scenarios]
+    played = [Played({}, {}, {}) for _ in scenarios]
     for modules in SUBSETS:
         if "scan" in modules:
             continue
         told = modules | {"scan"}
-        ignores = _account_and_welfare(scenario, modules, False, episodes)
-        ignores_told = _account_and_welfare(known, modules, False, episodes)
-        judges_told = _account_and_welfare(known, modules, True, episodes)
-        accepting[modules] = accepting[told] = ignores[0]
-        account[modules], welfare[modules] = _account_and_welfare(scenario, modules, True, episodes)
-        account[told], welfare[told] = (
-            judged - ignored + plain for judged, ignored, plain in zip(judges_told, ignores_told, ignores, strict=True)
+        outcomes = zip(
+            _outcomes(scenarios, modules, False, episodes),
+            _outcomes(known, modules, False, episodes),
+            _outcomes(known, modules, True, episodes),
+            _outcomes(scenarios, modules, True, episodes),
+            strict=True,
         )
-    return Played(account, welfare, accepting)
+        for one, (ignores, ignores_told, judges_told, judges) in zip(played, outcomes, strict=True):
+            one.accepting[modules] = one.accepting[told] = ignores[0]
+            one.account[modules], one.welfare[modules] = judges
+            one.account[told] = judges_told[0] - ignores_told[0] + ignores[0]
+            one.welfare[told] = judges_told[1] - ignores_told[1] + ignores[1]
+    return played
 
 
-def _account_and_welfare(scenario: Scenario, modules: Subset, judges: bool, episodes: int) -> tuple[Floats, Floats]:
-    """k€ a tenant and window ``(episodes,)`` each."""
+def _outcomes(
+    scenarios: Sequence[Scenario], modules: Subset, judges: bool, episodes: int
+) -> list[tuple[Floats, Floats]]:
+    """Account and welfare of each scenario, k€ a tenant and window ``(episodes,)`` each; all in one batch."""
+    worlds = VectorEnv([_prepared(one, modules) for one in scenarios], episodes * len(scenarios), autoreset=False)
+    players = seat(partial(Team, modules=modules, judges=judges), worlds)
+    rng = np.random.default_rng(0)  # of which a team draws nothing
+    observations, _ = worlds.reset(seed=np.arange(worlds.num_envs) // len(scenarios))
+    account, welfare = np.zeros(worlds.num_envs), np.zeros(worlds.num_envs)
+    running = np.ones(worlds.num_envs, np.bool_)
+    while running.any():
+        observations, rewards, terminations, _, infos = worlds.step(players(observations, rng))
+        own = rewards["it"].sum(1) + rewards["business"].sum(1)
+        account += own * REWARD_SCALE_KEUR * running
+        welfare += infos["welfare_keur"] * running
+        running &= ~terminations
+    worlds.close()
+    found = []
+    for number, one in enumerate(scenarios):
+        share = 1.0 / (tenants_of(one) * int(one.parameters["windows"]))
+        found.append((account[number :: len(scenarios)] * share, welfare[number :: len(scenarios)] * share))
+    return found
+
+
+def _prepared(scenario: Scenario, modules: Subset) -> Scenario:
+    """The scenario with drawn losses and, with a patch bot, less work."""
     settings: dict[str, Any] = {"incident_loss": "sampled"}
     if "patch-bot" in modules:
         left = PARAMETERS["bot_labour"]
         settings["labour_keur_per_hour"] = float(scenario.parameters["labour_keur_per_hour"]) * left
         settings["capacity_hours"] = float(scenario.parameters["capacity_hours"]) / left
-    team = partial(Team, modules=modules, judges=judges)
-    totals = play(scenario.with_parameters(**settings), team, range(episodes))
-    own = [agent.startswith(("it_", "business_")) for agent in agents_of(scenario)]
-    share = 1.0 / (tenants_of(scenario) * int(scenario.parameters["windows"]))
-    account: Floats = totals["accounts_keur"][:, own].sum(1) * share
-    return account, totals["welfare_keur"] * share
+    return scenario.with_parameters(**settings)
 
 
 def alone(played: Mapping[Subset, Floats], module: str) -> Floats:
@@ -201,12 +231,12 @@ def synergy(played: Mapping[Subset, Floats]) -> Floats:
 
 def measure(worlds: Sequence[World], episodes: int) -> list[dict[str, Cell]]:
     """Play all worlds; rows of the table. ``episodes`` a team and scenario, a quarter on big and drawn graphs."""
-    played = []
-    for world in tqdm(worlds, unit="scenario", disable=None):
-        big = len(world.scenario.services) > BIG or "all" not in world.groups
-        played.append((world, play_all(world.scenario, max(episodes // 4, 2) if big else episodes)))
+    played: list[tuple[World, Played]] = []
+    for together, count in tqdm(_batches(worlds, episodes), unit="batch", disable=None):
+        played += zip(together, play_all([world.scenario for world in together], count), strict=True)
     rows: list[dict[str, Cell]] = []
-    for group in dict.fromkeys(group for world in worlds for group in world.groups):
+    there = {group for world in worlds for group in world.groups}
+    for group in sorted(there, key=lambda group: (*SIZES, group).index(group)):
         rows += _rows_of_group(group, [one for world, one in played if group in world.groups])
     for module in MODULES:
         if not module.in_play:
@@ -216,6 +246,23 @@ def measure(worlds: Sequence[World], episodes: int) -> list[dict[str, Cell]]:
         rows.append(_row("all", module.name, "fixed_cost", "k€", module.fixed_cost_keur, "assumption"))
     rows += [_row("platform", NOBODY, one.name, one.unit, one.value, "assumption") for one in PLATFORM]
     return rows
+
+
+def _batches(worlds: Sequence[World], episodes: int) -> list[tuple[list[World], int]]:
+    """Worlds to play together, equally long ones, and how many episodes of each."""
+    found: list[tuple[list[World], int]] = []
+    length = 0
+    for world in worlds:
+        big = len(world.scenario.services) > BIG or "all" not in world.groups
+        count = max(episodes // 4, 2) if big else episodes
+        motions = int(world.scenario.parameters["motions_per_window"])
+        fits = found and motions == length and found[-1][1] == count
+        if fits and count * (len(found[-1][0]) + 1) <= WORLDS_AT_ONCE:
+            found[-1][0].append(world)
+        else:
+            found.append(([world], count))
+        length = motions
+    return found
 
 
 def _rows_of_group(group: str, played: Sequence[Played]) -> Iterator[dict[str, Cell]]:

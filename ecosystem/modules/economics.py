@@ -42,7 +42,7 @@ def isolation_failure_probability(tenants: int, days: float = WINDOW_DAYS) -> fl
     if tenants < 2:
         return 0.0
     a_day = min(PARAMETERS["isolation_failure"] * tenants, 1.0)
-    return 1.0 - (1.0 - a_day) ** days
+    return 1.0 - math.pow(1.0 - a_day, days)
 
 
 def moderation_cost_keur(worth_keur: float) -> float:

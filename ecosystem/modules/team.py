@@ -40,13 +40,18 @@ class Team(BatchPolicy):
 
     def choose(self, seen: Seen, rng: np.random.Generator) -> NDArray[np.int64]:
         """See ``BatchPolicy.choose``."""
-        value = self._value(seen)
-        accept = np.ones(len(seen), np.bool_)
-        if self.judges:
-            own = np.stack([seen.row(f"own_{mode}") for mode in layout.MODES], -1)
-            value = np.where(own > 0.0, value, -np.inf)
-            accept = seen.whole("motion_own_gain") > 0.0
-        return best_nomination(value, seen.may_nominate(), vote_or_wait(seen, accept))
+        accept = seen.whole("motion_own_gain") > 0.0 if self.judges else np.ones(len(seen), np.bool_)
+        actions = vote_or_wait(seen, accept)
+        legal = seen.may_nominate()
+        ours = np.flatnonzero(legal.any((1, 2)))  # nearly always few
+        if len(ours):
+            proposing = Seen(seen.observation[ours], seen.mask[ours])
+            value = self._value(proposing)
+            if self.judges:
+                own = np.stack([proposing.row(f"own_{mode}") for mode in layout.MODES], -1)
+                value = np.where(own > 0.0, value, -np.inf)
+            actions[ours] = best_nomination(value, legal[ours], actions[ours])
+        return actions
 
     def _value(self, seen: Seen) -> NDArray[np.float64]:
         """What it thinks of each nomination ``(n, rows, modes)``; minus infinity: not now."""

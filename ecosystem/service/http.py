@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         """Give a caller that says nothing so long and no longer."""
-        self.timeout = self.server.service.limits.seconds
+        self.request.settimeout(self.server.service.limits.seconds)
         super().setup()
 
     def do(self) -> None:

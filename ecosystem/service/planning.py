@@ -120,7 +120,7 @@ def _nominations(
         here, role = worlds[which], _role(engine, agent)
         mask = state.mask[here, agent, : len(action_names(role))].copy()
         nominations = mask[:, layout.NOMINATE_START : layout.VOTE_START].reshape(len(here), -1, _MODES)
-        for place, n in enumerate(which):
+        for place, n in enumerate(which.tolist()):
             out = np.isin(state.row[here[place]]["patch"], list(without[n]))
             nominations[place, out] = 0
         policy = policy_of(Table(engine, here, role))

@@ -109,7 +109,9 @@ def _seed_of(calendar: tuple[str, str, str]) -> int:
 class Recommender(Protocol):
     """A module that proposes patch plans. It is asked from several threads at once and keeps nothing of a tenant."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As tenants ask for it."""
 
     def recommend(self, view: TenantView, k: int) -> list[PlanScore]:
         """At most ``k`` plans for the coming window, best first; fewer where there are not as many, or none."""

@@ -230,8 +230,11 @@ def plan_rows(plans: Iterable[PlanScore]) -> list[dict[str, Any]]:
     return [asdict(plan) for plan in plans]
 
 
+_ME: Mapping[str, Any] = {"id": "me", "modules": [module.name for module in MODULES]}
+
+
 def local(
-    tenants: Iterable[Mapping[str, Any]] = ({"id": "me", "modules": [module.name for module in MODULES]},),
+    tenants: Iterable[Mapping[str, Any]] = (_ME,),
     folder: str | Path | None = None,
     limits: Limits | None = None,
     offers: Mapping[str, Offer] = RECOMMENDERS,

@@ -14,7 +14,7 @@ from patchpact.training import module_worth as worth
 
 @pytest.fixture(scope="module")
 def played() -> worth.Played:
-    return worth.play_all(load_scenario("teastore-v1"), 16)
+    return worth.play_all([load_scenario("teastore-v1")], 16)[0]
 
 
 def test_every_combination_is_played(played: worth.Played) -> None:
@@ -46,17 +46,36 @@ def test_a_scan_changes_nothing_for_who_does_not_judge(played: worth.Played) -> 
     assert np.any(worth.alone(played.account, "scan") != 0)
 
 
+def test_scenarios_that_are_played_together_fare_as_alone(played: worth.Played) -> None:
+    together = worth.play_all([load_scenario("robot-shop-v1"), load_scenario("teastore-v1")], 16)[1]
+    for modules in worth.SUBSETS:
+        np.testing.assert_allclose(together.account[modules], played.account[modules])
+        np.testing.assert_allclose(together.welfare[modules], played.welfare[modules])
+
+
+def test_it_is_what_evaluation_says() -> None:
+    from functools import partial
+
+    from patchpact.ecosystem.modules import Team
+    from patchpact.training.evaluate import play
+
+    scenario = load_scenario("robot-shop-v1")
+    ((account, welfare),) = worth._outcomes([scenario], frozenset({"forecast"}), True, 4)
+    totals = play(scenario, partial(Team, modules=("forecast",)), range(4))
+    np.testing.assert_allclose(welfare * scenario.parameters["windows"], totals["welfare_keur"])
+    own = totals["accounts_keur"][:, :2].sum(1)  # it_0 and business_0
+    np.testing.assert_allclose(account * scenario.parameters["windows"], own)
+
+
 @pytest.mark.slow
 def test_the_estimate_of_a_scan_is_that_of_the_plain_difference() -> None:
     """Over many worlds the corrected and the plain difference agree, and the corrected one is steadier."""
     scenario = load_scenario("teastore-v1")
     known = scenario.with_parameters(signal_log_sd=scenario.parameters["reachability_log_sd"])
     none = frozenset()
-    plain = (
-        worth._account_and_welfare(known, none, True, 1024)[0]
-        - worth._account_and_welfare(scenario, none, True, 1024)[0]
-    )
-    corrected = worth.alone(worth.play_all(scenario, 1024).account, "scan")
+    pair = [worth._outcomes([one], none, True, 1024)[0][0] for one in (known, scenario)]
+    plain = pair[0] - pair[1]
+    corrected = worth.alone(worth.play_all([scenario], 1024)[0].account, "scan")
     assert abs(plain.mean() - corrected.mean()) < 3.0 * np.hypot(plain.std(), corrected.std()) / 32
     assert corrected.std() < plain.std()
 
