@@ -236,7 +236,7 @@ def measure(worlds: Sequence[World], episodes: int) -> list[dict[str, Cell]]:
         played += zip(together, play_all([world.scenario for world in together], count), strict=True)
     rows: list[dict[str, Cell]] = []
     there = {group for world in worlds for group in world.groups}
-    for group in sorted(there, key=lambda group: (*SIZES, group).index(group)):
+    for group in sorted(there, key=lambda group: ((*SIZES, group).index(group), group)):
         rows += _rows_of_group(group, [one for world, one in played if group in world.groups])
     for module in MODULES:
         if not module.in_play:
