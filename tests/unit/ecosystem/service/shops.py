@@ -48,7 +48,7 @@ class Client:
 
     def _open(self) -> http.client.HTTPConnection:
         host, port = self.server.server_address[:2]
-        return http.client.HTTPConnection(str(host), int(port), timeout=60)
+        return http.client.HTTPConnection(str(host), int(port), timeout=600)
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
