@@ -23,4 +23,5 @@ CALIBRATIONS: tuple[Calibration, ...] = (
     Calibration("claims", "patchpact.ecosystem.claims.calibration", "time and size of proving and verifying claims"),
     Calibration("federated", "patchpact.ecosystem.federated.calibration", "federated, private measurement"),
     Calibration("portfolio", "patchpact.ecosystem.portfolio.calibration", "an LSTM's forecasts and portfolios"),
+    Calibration("modules", "patchpact.training.module_worth", "what the platform's modules are worth to a tenant"),
 )

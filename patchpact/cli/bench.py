@@ -1,5 +1,5 @@
-"""Measure speed: of the compiled core (`core`), of the PettingZoo face (`env`), of training (`train`), or of the core
-on drawn graphs from 10 to 10,000 services (`scale`).
+"""Measure speed: of the compiled core (`core`), of the PettingZoo face (`env`), of training (`train`), of the core on
+drawn graphs from 10 to 10,000 services (`scale`), or of the service to tenants over HTTP (`serve`).
 
 Random legal actions are drawn (but for `train`), observations and masks are written, and worlds start anew as they
 end. An env-step is one step of one world, in which all agents act. `train` sets the batched runner beside RLlib's own
@@ -18,7 +18,7 @@ from patchpact.cli.output import print_json, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("what", choices=("core", "env", "train", "scale"), help="what is measured")
+    parser.add_argument("what", choices=("core", "env", "train", "scale", "serve"), help="what is measured")
     parser.add_argument(
         "--scenario", action="append", default=[], metavar="S", help="may be repeated (default boutique-v1)"
     )
@@ -38,6 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=positive_number, default=5.0, metavar="T", help="how long to measure (default 5)"
     )
+    parser.add_argument("--tenants", type=whole_number(1), default=8, metavar="N", help="serve only (default 8)")
+    parser.add_argument(
+        "--clients", type=whole_number(1), default=8, metavar="N", help="open connections, serve only (default 8)"
+    )
     parser.add_argument("--network", choices=("flat", "rows"), default="flat", help="train only (default flat)")
     add_settings(parser)
     add_json(parser)
@@ -56,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
             rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
         elif args.what == "scale":
             rows += bench.bench_scale(world, seconds=args.seconds)
+        elif args.what == "serve":
+            from patchpact.ecosystem.service.load import bench_serve
+
+            rows += bench_serve(world, tenants=args.tenants, clients=args.clients, seconds=args.seconds)
         elif args.what == "train":
             from patchpact.training.bench import bench_train
 

@@ -81,7 +81,7 @@ def _scenario(args: argparse.Namespace, source: str) -> dict[str, Any]:
         raise ScenarioError(source, error.field, error.problem, error.mend) from None
     report = describe(scenario)
     if args.findings:
-        from patchpact.training.priority import priority
+        from patchpact.envs.priority import priority
 
         report["findings"] = priority(scenario)
     if args.game:

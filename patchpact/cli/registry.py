@@ -27,4 +27,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("claim", "patchpact.cli.claim", "sign, prove and verify claims about findings without showing them"),
     Command("report", "patchpact.cli.report", "write the report of a benchmark or a training run"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
+    Command("serve", "patchpact.cli.serve", "serve patch plans to many tenants over HTTP"),
 )

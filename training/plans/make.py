@@ -13,6 +13,7 @@ import numpy as np
 from patchpact.agents.policies import Cast, Joint, Oracle, make_policy
 from patchpact.envs.core import pack
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.priority import priority
 from patchpact.envs.view import NATURE
 from patchpact.scenarios import Patch, Scenario, load_scenario
 from patchpact.training import stats
@@ -39,7 +40,6 @@ from patchpact.training.plans.records import (
     Vote,
 )
 from patchpact.training.plans.rollouts import MITIGATE, TAKEN_AS, Floats, Rollouts, roll_out
-from patchpact.training.priority import priority
 from patchpact.training.story import record
 
 DEFAULT_POLICY = "net-gain"

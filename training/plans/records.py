@@ -373,7 +373,7 @@ class Plan:
         schedule: all patches that are in, in the plan or in some rollout.
         outcomes: the plan, the baseline and doing nothing in the same worlds.
         differences: the plan less the baseline.
-        priority: the riskiest findings by probability x exploitability x loss (``patchpact.training.priority``).
+        priority: the riskiest findings by probability x exploitability x loss (``patchpact.envs.priority``).
         assumptions: what the scenario took for granted.
     """
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.priority import priority
 from patchpact.scenarios import Scenario, load_scenario
-from patchpact.training.priority import priority
 
 
 @pytest.fixture(scope="module")
