@@ -23,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
     Command("benchmark", "patchpact.cli.benchmark", "play a suite of worlds with any number of policies"),
     Command("equilibrium", "patchpact.cli.equilibrium", "exploitability, price of anarchy, blocking coalitions"),
+    Command("study", "patchpact.cli.study", "run an ablation study: arms, retrained agents, a verdict by code"),
     Command("report", "patchpact.cli.report", "write the report of a benchmark or a training run"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
 )
