@@ -41,8 +41,8 @@ def raw_of(
     welfare: Mapping[str, float],
     own_line: float = 0.0,
     noise: float = 1.0,
-    seeds: int = 10,
-    draws: int = 256,
+    seeds: int = 6,
+    draws: int = 128,
     topologies: int = 3,
     shared: float = 30.0,
     seed: int = 0,
@@ -65,7 +65,11 @@ def raw_of(
                     lines[:, :, NETWORKS.index(SWITCHES[n])] = own_line * on * (player == LEARNED)
                 lines[:, :, 0] = value - lines.sum(2)
                 accounts = np.repeat(value[:, :, None], 3, 2) * np.array([1.0, 2.0, 3.0])
-                totals = {"welfare_keur": value, "damage_keur": 200.0 - value, "deadlines_missed": np.full_like(value, 3.0)}
+                totals = {
+                    "welfare_keur": value,
+                    "damage_keur": 200.0 - value,
+                    "deadlines_missed": np.full_like(value, 3.0),
+                }
                 totals["downtime_hours"] = np.zeros_like(value)
                 cells[arm, place, player] = Played(runs, tuple(range(draws)), totals, lines, accounts)
     return Raw(cells, ("boutique", "robot-shop", "bank")[:topologies])
