@@ -38,7 +38,9 @@ def held(cpus: int = 1) -> Iterator[None]:
 def _start(cpus: int | None) -> None:
     """Start or join ray; a machine under load may need more than one try."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    where: dict[str, Any] = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": cpus, "include_dashboard": False}
+    where: dict[str, Any] = {}
+    if "RAY_ADDRESS" not in os.environ:  # a ray of our own, whatever else runs on this machine
+        where = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     for left in reversed(range(STARTS)):
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
