@@ -217,7 +217,8 @@ def _of(study: Study, weights: Weights, measure: str = WELFARE) -> Estimate:
 
 
 def _figure(estimate: Estimate) -> Figure:
-    digits = 1 if abs(estimate.value) >= 10.0 else 3
+    largest = max((abs(value) for value in estimate if math.isfinite(value)), default=0.0)
+    digits = 1 if largest >= 10.0 else 3
     return Figure(number(estimate.value, digits), interval(estimate.low, estimate.high, digits))
 
 
