@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
 
 Item = TypeVar("Item")
-STARTS = 5
+STARTS, PAUSE_S = 8, 5.0
 TOO_SLOW = "timed out during startup"
 """What ray says where its processes are not up within half a minute."""
 
@@ -42,13 +45,28 @@ def _start(cpus: int | None) -> None:
     if "RAY_ADDRESS" not in os.environ:  # a ray of our own, whatever else runs on this machine
         where = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
     for left in reversed(range(STARTS)):
+        before = _children()
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
             return
         except Exception as error:  # ray's own, of no class of its own
             if not left or TOO_SLOW not in str(error):
                 raise
-            ray.shutdown()
+            for process in _children() - before:  # ray leaves what it had started
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(PAUSE_S)
+
+
+def _children() -> set[int]:
+    """Processes that this one started; empty where the system does not tell."""
+    try:
+        return {
+            int(one) for task in Path("/proc/self/task").iterdir() for one in (task / "children").read_text().split()
+        }
+    except OSError:
+        return set()
+    return {int(one) for processes in told for one in processes}
 
 
 def spread(work: Callable[[Item], Any], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Any]]:
