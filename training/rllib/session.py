@@ -61,9 +61,7 @@ def _start(cpus: int | None) -> None:
 def _children() -> set[int]:
     """Processes that this one started; empty where the system does not tell."""
     try:
-        return {
-            int(one) for task in Path("/proc/self/task").iterdir() for one in (task / "children").read_text().split()
-        }
+        told = [(task / "children").read_text().split() for task in Path("/proc/self/task").iterdir()]
     except OSError:
         return set()
     return {int(one) for processes in told for one in processes}
