@@ -108,7 +108,7 @@ def _meta(study: Study) -> str:
 
 def _lead(study: Study, verdict: Verdict) -> list[str]:
     """What came of it, then what a reader must know."""
-    words = {}
+    words: dict[str, list[str]] = {}
     for one in verdict.rulings:
         words.setdefault(one.verdict, []).append(one.id)
     said = "; ".join(f"{name}: {page.listed(ids)}" for name, ids in words.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -67,13 +67,22 @@ class Raw:
         return np.repeat(each[:, None], len(played.draws), axis=1)
 
 
+class _Part(NamedTuple):
+    """What one run brought; as ``Played``, without its first axis."""
+
+    draws: tuple[int, ...]
+    totals: dict[str, Floats]
+    lines: Floats
+    accounts: Floats
+
+
 def read_raw(folder: Path) -> Raw:
     """All episodes of a study's folder.
 
     Raises:
         ReportError: none, a file that cannot be read, or cells of an arm that met different worlds.
     """
-    parts: dict[Key, dict[int, tuple[tuple[int, ...], dict[str, Floats], Floats, Floats]]] = {}
+    parts: dict[Key, dict[int, _Part]] = {}
     for file in sorted((folder / "episodes").glob("*.parquet")):
         key, run, part = _part(file)
         parts.setdefault(key, {})[run] = part
@@ -82,16 +91,17 @@ def read_raw(folder: Path) -> Raw:
     cells = {}
     for key, by_run in parts.items():
         runs = tuple(sorted(by_run))
-        draws = {by_run[run][0] for run in runs}
+        draws = {by_run[run].draws for run in runs}
         if len(draws) > 1:
             raise ReportError(f"{folder / 'episodes'}: runs of {key[0]} met different worlds; remove its files")
-        totals = {name: np.stack([by_run[run][1][name] for run in runs]) for name in by_run[runs[0]][1]}
-        lines, accounts = (np.stack([by_run[run][place] for run in runs]) for place in (2, 3))
+        totals = {name: np.stack([by_run[run].totals[name] for run in runs]) for name in by_run[runs[0]].totals}
+        lines = np.stack([by_run[run].lines for run in runs])
+        accounts = np.stack([by_run[run].accounts for run in runs])
         cells[key] = Played(runs, draws.pop(), totals, lines, accounts)
     return Raw(cells, tuple(dict.fromkeys(key[1] for key in cells)))
 
 
-def _part(file: Path) -> tuple[Key, int, tuple[tuple[int, ...], dict[str, Floats], Floats, Floats]]:
+def _part(file: Path) -> tuple[Key, int, _Part]:
     try:
         schema = pq.read_schema(file)
         plain = [one.name for one in schema if any(test(one.type) for test in _PLAIN)]
@@ -103,4 +113,4 @@ def _part(file: Path) -> tuple[Key, int, tuple[tuple[int, ...], dict[str, Floats
     except (OSError, pa.ArrowException, IndexError, KeyError) as error:
         raise ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on") from None
     run = -1 if one["training_seed"] is None else int(one["training_seed"])
-    return (one["arm"], one["topology"], one["player"]), run, (seeds, totals, lines, accounts)
+    return (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
