@@ -280,7 +280,7 @@ def _work_off(due: Sequence[Piece], pieces: Sequence[Piece], folder: Path, jobs:
         _play_piece(due[-1], folder)  # compiles, where nothing is cached yet
         bar.update(due[-1].count)
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin_job, initargs=(os.getpid(),))
+        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_job, initargs=(os.getpid(),))
         try:
             running = {pool.submit(_play_piece, piece, folder): piece for piece in due[:-1]}
             for future in as_completed(running):
@@ -294,7 +294,7 @@ def _work_off(due: Sequence[Piece], pieces: Sequence[Piece], folder: Path, jobs:
         pool.shutdown()
 
 
-def _begin_job(parent: int) -> None:
+def begin_job(parent: int) -> None:
     """A job leaves Ctrl-C to its parent, and ends when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -25,6 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("equilibrium", "patchpact.cli.equilibrium", "exploitability, price of anarchy, blocking coalitions"),
     Command("calibrate", "patchpact.cli.calibrate", "measure what the platform's parts cost, and write the tables"),
     Command("claim", "patchpact.cli.claim", "sign, prove and verify claims about findings without showing them"),
+    Command("study", "patchpact.cli.study", "run an ablation study: arms, retrained agents, a verdict by code"),
     Command("report", "patchpact.cli.report", "write the report of a benchmark or a training run"),
     Command("bench", "patchpact.cli.bench", "measure the simulator's speed"),
     Command("serve", "patchpact.cli.serve", "serve patch plans to many tenants over HTTP"),

@@ -214,6 +214,7 @@ def _start_ray(config: TrainConfig) -> None:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
+        address="local",  # not whatever cluster happens to run on this machine
         num_cpus=max(1, config.num_env_runners + 1),
         include_dashboard=False,
         log_to_driver=False,

@@ -1,0 +1,223 @@
+"""Running, resuming, reading and reporting, with trainings that cost nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tiny import TINY
+
+from patchpact.agents.policies import make_policy
+from patchpact.agents.policies.registry import PRETRAINED_FOLDER
+from patchpact.agents.roles.ledger import KINDS, NETWORK_OF_KIND, NETWORKS
+from patchpact.training.evaluate import play
+from patchpact.training.folder import RunError
+from patchpact.training.reports.files import ReportError
+from patchpact.training.reports.study import write_study_report
+from patchpact.training.study import cells as of_cells
+from patchpact.training.study import runner
+from patchpact.training.study.design import LEARNED, parse_design
+from patchpact.training.study.power import power, variances
+from patchpact.training.study.raw import read_raw
+from patchpact.training.study.verdict import judge_study, read_study
+from patchpact.training.study.worlds import world_of
+
+DESIGN = parse_design(TINY, "tiny.yaml", None)
+
+
+@pytest.fixture(autouse=True)
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings end at once with the policy that comes with the package; no ray."""
+    session = types.ModuleType("session")
+    session.held = contextlib.nullcontext  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "patchpact.training.rllib.session", session)
+    monkeypatch.setattr(of_cells, "_trained", lambda cell, run: PRETRAINED_FOLDER)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept") / "tiny"
+
+
+@pytest.fixture
+def done(kept: Path) -> Path:
+    """A finished full form; nobody changes it."""
+    return runner.run_study(DESIGN, "full", kept, command="test")
+
+
+def written(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mtime_ns for file in (folder / "episodes").iterdir()}
+
+
+def test_every_cell_once(done: Path) -> None:
+    cells = list(DESIGN.cells("full"))
+    assert sorted(written(done)) == sorted(f"{cell.name}.parquet" for cell in cells)
+    before = written(done)
+    runner.run_study(DESIGN, "full", done, command="test")
+    assert written(done) == before
+    manifest = json.loads((done / "study.json").read_text(encoding="utf-8"))
+    assert manifest["digest"] == DESIGN.digest and manifest["finished"]
+    assert manifest["registered"] is None  # a text in memory is in no checkout
+
+
+def test_rows_are_those_of_an_evaluation(done: Path) -> None:
+    cell = next(cell for cell in DESIGN.cells("full") if (cell.arm, cell.player) == ("no-governance", "net-gain"))
+    rows = pq.read_table(runner.file_of(done, cell))
+    world = world_of(cell)
+    expected = play(world, make_policy("net-gain"), cell.draws)
+    for name in ("welfare_keur", "damage_keur", "patches_done", "fines_keur"):
+        np.testing.assert_allclose(np.asarray(rows[name]), expected[name])
+    np.testing.assert_allclose(np.array(rows["accounts_keur"].to_pylist()), expected["accounts_keur"])
+    assert rows["training_seed"].null_count == len(cell.draws)
+    assert rows["seed"].to_pylist() == list(cell.draws)
+
+
+def test_the_ledger_adds_up(done: Path) -> None:
+    moved = 0.0
+    for file in (done / "episodes").iterdir():
+        rows = pq.read_table(file)
+        lines = np.array(rows["welfare_lines_keur"].to_pylist())
+        np.testing.assert_allclose(lines.sum(1), np.asarray(rows["welfare_keur"]), atol=1e-9)
+        by_party = {network: np.array(rows[f"{network}_keur"].to_pylist()) for network in NETWORKS}
+        accounts = np.array(rows["accounts_keur"].to_pylist())
+        np.testing.assert_allclose(sum(by_party.values())[:, : accounts.shape[1]], accounts, atol=1e-9)
+        for network in NETWORKS:
+            np.testing.assert_allclose(by_party[network].sum(1), 0.0, atol=1e-9)
+            kinds = [kind for kind in KINDS if NETWORK_OF_KIND[kind] == network]
+            total = sum(np.array(rows[f"kind_{kind}_keur"].to_pylist()) for kind in kinds)
+            np.testing.assert_allclose(total, by_party[network], rtol=1e-5, atol=1e-4)
+        arm = rows["arm"][0].as_py()
+        if arm in ("no-value", "no-responsibility", "no-governance"):
+            assert not by_party[arm.removeprefix("no-")].any()
+        moved += np.abs(by_party["responsibility"]).sum()
+    assert moved > 0.0
+
+
+def test_a_lost_cell_alone_is_played_again(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    cell = next(cell for cell in DESIGN.cells("full") if cell.learned)
+    lost = runner.file_of(folder, cell)
+    rows = pq.read_table(lost)
+    before = written(folder)
+    lost.unlink()
+    (folder / "episodes" / "half.parquet.new").write_bytes(b"torn")
+    runner.run_study(DESIGN, "full", folder, command="test")
+    after = written(folder)
+    assert {name for name in after if after[name] != before.get(name)} == {lost.name}
+    assert pq.read_table(lost).equals(rows)
+
+
+def test_a_stop_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+
+    def stopping(cell: of_cells.Cell, run: Path) -> Path:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise of_cells.Stopped(cell.name)
+        return PRETRAINED_FOLDER
+
+    monkeypatch.setattr(of_cells, "_trained", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run_study(DESIGN, "small", tmp_path / "out", command="test")
+    held = written(tmp_path / "out")
+    cells = list(DESIGN.cells("small"))
+    assert len(held) == sum(not cell.learned for cell in cells) + 1
+    runner.run_study(DESIGN, "small", tmp_path / "out", command="test")
+    assert len(written(tmp_path / "out")) == len(cells) and held.items() <= written(tmp_path / "out").items()
+
+
+def test_another_study_is_refused(done: Path) -> None:
+    other = parse_design(TINY.replace("margin: 0.05", "margin: 0.1"), "tiny.yaml", None)
+    with pytest.raises(RunError, match="holds a study with digest"):
+        runner.run_study(other, "full", done)
+    with pytest.raises(RunError, match="holds a study with form full, this is small"):
+        runner.run_study(DESIGN, "small", done)
+
+
+def test_the_report_is_made_anew_from_raw_files_alone(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    verdict = write_study_report(folder)
+    names = [
+        "report.md",
+        "report.html",
+        "verdict.json",
+        *sorted(f"tables/{f.name}" for f in (folder / "tables").iterdir()),
+    ]
+    first = {name: (folder / name).read_bytes() for name in names}
+    shutil.rmtree(folder / "tables")
+    for name in names[:3]:
+        (folder / name).unlink()
+    write_study_report(folder)
+    assert {name: (folder / name).read_bytes() for name in names} == first
+    told = json.loads(first["verdict.json"])
+    assert [one["verdict"] for one in told["rulings"]] == [one.verdict for one in verdict.rulings]
+    page = first["report.html"].decode()
+    assert "http" not in page.replace("http-equiv", "") and "<script" not in page
+    for text in ("Claims and verdicts", "not tested", "there are no small firms", "Gain of trained agents by strength"):
+        assert text in page
+    assert "tables/arms.csv" in names and b"no-governance" in first["tables/arms.csv"]
+    assert any("no pre-registration" in note or "nothing tells" in note for note in verdict.notes)
+
+
+def test_a_part_of_the_cells_decides_nothing(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    runner.file_of(folder, next(cell for cell in DESIGN.cells("full") if cell.learned)).unlink()
+    verdict = judge_study(read_study(folder))
+    assert {one.verdict for one in verdict.rulings} == {"undecided"}
+    assert "1 of" in verdict.obstacles[0] and "not played yet" in verdict.obstacles[0]
+
+
+def test_the_small_form_says_undecided(tmp_path: Path) -> None:
+    folder = runner.run_study(DESIGN, "small", tmp_path / "small", command="test")
+    verdict = write_study_report(folder)
+    assert {one.verdict for one in verdict.rulings} == {"undecided"}
+    assert any("the small form has 1 training seeds, the criteria ask for 2" in line for line in verdict.obstacles)
+
+
+def test_a_changed_design_in_the_folder_is_told(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    (folder / "design.yaml").write_text(TINY.replace("margin: 0.05", "margin: 0.2"), encoding="utf-8")
+    assert "no pre-registration" in judge_study(read_study(folder)).notes[0]
+
+
+def test_damaged_raw_files_are_one_line(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    file = sorted((folder / "episodes").iterdir())[0]
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ReportError, match="is no study's file") as caught:
+        read_raw(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_raw_arrays_stand_run_by_draw(done: Path) -> None:
+    raw = read_raw(done)
+    assert set(raw.topologies) == {"toy", "short"}
+    played = raw.cells["full", "toy", LEARNED]
+    assert played.runs == (0, 1) and played.totals["welfare_keur"].shape == (2, 4)
+    assert raw.values(("full", "toy", LEARNED), "welfare_keur", "value").shape == (2, 4)
+
+
+def test_variances_are_found_again() -> None:
+    rng = np.random.default_rng(1)
+    cell = rng.normal(0, 3, (40, 1)) + rng.normal(0, 5, (1, 400)) + rng.normal(0, 2, (40, 400))
+    assert np.sqrt(variances(cell)) == pytest.approx([3.0, 5.0, 2.0], rel=0.25)
+
+
+def test_power_asks_for_more_where_the_margin_is_smaller(done: Path) -> None:
+    found = power(DESIGN, done)
+    (one,) = found["predictions"]
+    assert found["pilot"]["training_seeds"] == 2 and one["claim"] == "X2"
+    assert one["margin_keur"] == pytest.approx(0.05 * one["gain_keur"], rel=1e-3)
+    stricter = parse_design(TINY.replace("margin: 0.05", "margin: 0.0001"), "tiny.yaml", None)
+    (other,) = power(stricter, done)["predictions"]
+    assert other["margin_keur"] < one["margin_keur"] and one["enough"] >= other["enough"]
+    with pytest.raises(RunError, match="holds no study"):
+        power(DESIGN, done / "episodes")

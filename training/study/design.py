@@ -1,0 +1,331 @@
+"""A study's design: worlds, arms, who plays them, and by which criteria its claims stand or fall. One YAML file.
+
+The file is the pre-registration: it is committed before any result, its digest stands in every folder of results,
+and the verdict (``patchpact.training.study.verdict``) reads nothing else but it and the raw episodes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from patchpact.agents.policies import policy_names
+from patchpact.envs.core.records import TOTALS
+from patchpact.scenarios import ScenarioError
+from patchpact.scenarios.errors import closest
+from patchpact.scenarios.files import parse_yaml, read_text
+
+LEARNED, IDLE = "learned", "do-nothing"
+"""Players of every arm: agents trained in it, and the zero of gains."""
+GINI = "gini"
+"""The measure that no episode's total holds: Gini's coefficient of the agents' gains over doing nothing."""
+Switched = Literal["value", "responsibility", "governance"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Topology(_Strict):
+    """A world that every arm is played in."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    scenario: str
+    """A bundled id, or a file (beside the design, or from the working folder)."""
+
+
+class Arm(_Strict):
+    """One version of the world; what is not changed is as in ``base``."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    description: str
+    set: dict[str, Any] = {}
+    """Parameters by name."""
+    scale: dict[str, float] = {}
+    """Factors on the parameters that the scenario has."""
+    scenarios: dict[str, str] = {}
+    """Another scenario for a topology, by its name."""
+    exploratory: bool = False
+    """Decides no claim: trained with fewer seeds."""
+    sweep: dict[str, float] = {}
+    """Where the arm stands in figures: the axis' name and the place on it."""
+
+
+class Form(_Strict):
+    """How much of the design is run."""
+
+    topologies: int = Field(ge=1)
+    """The first so many."""
+    training_seeds: int = Field(ge=1)
+    exploratory_seeds: int = Field(ge=0)
+    timesteps: int = Field(ge=1)
+    """Env-steps of every training."""
+    draws: int = Field(ge=2)
+    """Evaluation worlds of every cell, the same in all."""
+    settings: dict[str, Any] = {}
+    """Settings of training that differ from ``training``; equal in all arms."""
+
+
+class Forms(_Strict):
+    """Both forms."""
+
+    small: Form
+    """Checks the plumbing and decides nothing."""
+    full: Form
+
+
+class Failure(_Strict):
+    """When an arm has broken down, relative to the arm ``full``."""
+
+    gain_share: float = Field(gt=0, lt=1)
+    participation_share: float = Field(gt=0, lt=1)
+    insolvent_share: float = Field(gt=0, lt=1)
+    firms: int = Field(ge=1)
+    """That can become insolvent."""
+
+
+class Criteria(_Strict):
+    """Of support and of refutation; see ``patchpact.training.study.verdict``."""
+
+    margin: float = Field(gt=0, lt=1)
+    """Share of the reference arm's gain (of its level, for other measures) within which an effect counts as none."""
+    least_training_seeds: int = Field(ge=2)
+    least_topologies: int = Field(ge=1)
+    least_draws: int = Field(ge=2)
+    """Fewer of any of these: every claim is undecided, whatever the figures."""
+    placebo: str
+    """The arm without an inert module: if that moves welfare, the study is unsound and no claim is decided."""
+    failure: Failure
+
+
+class Prediction(_Strict):
+    """An effect that a claim predicts to be above 0: a weighted sum of arms."""
+
+    name: str
+    over: dict[str, float] = Field(min_length=2)
+    """Weights by arm; they add up to 0."""
+    measure: str = "welfare_keur"
+    outside: Switched | None = None
+    """Welfare without the lines that belong to this network: what its removal does to all else."""
+    reference: str = "full"
+    """The arm whose gain (or level) the margin is a share of."""
+
+
+class Claim(_Strict):
+    """Supported if all its tests hold, refuted if one fails, else undecided."""
+
+    id: str
+    title: str
+    mechanisms: list[str]
+    """What is in the game that could bring the effect about."""
+    tests: list[Prediction] = Field(min_length=1)
+
+
+class Untested(_Strict):
+    """What is part of the claim but not of the game."""
+
+    id: str
+    why: str
+
+
+class DesignFile(_Strict):
+    """What a design's YAML file holds."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    description: str
+    topologies: list[Topology] = Field(min_length=1)
+    base: dict[str, Any] = {}
+    players: list[str]
+    """Rules that every arm is also played with: what they show is mechanical, not strategic."""
+    training: dict[str, Any]
+    """Settings of ``TrainConfig``, equal in all arms."""
+    first_draw: int = Field(ge=0, lt=2**30)
+    """Seed of the first evaluation world."""
+    incident_loss: Literal["sampled", "expected"] = "sampled"
+    """How evaluation books losses: drawn, or expected given the attempts (less noise, an upper bound of the mean)."""
+    measures: list[str] = Field(min_length=1)
+    forms: Forms
+    arms: list[Arm] = Field(min_length=2)
+    criteria: Criteria
+    claims: list[Claim] = Field(min_length=1)
+    not_tested: list[Untested] = []
+    power: dict[str, Any] = {}
+    """What ``--power`` computed from a pilot, for the record."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of a study: an arm in a topology, with one player; one training where agents learn."""
+
+    arm: str
+    topology: str
+    player: str
+    training_seed: int
+    """-1 where nothing is trained."""
+    scenario: str
+    overrides: Mapping[str, Any]
+    scale: Mapping[str, float]
+    timesteps: int
+    settings: Mapping[str, Any]
+    draws: range
+    incident_loss: str = "sampled"
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        seed = "" if self.training_seed < 0 else f"__{self.training_seed:02d}"
+        return f"{self.arm}__{self.topology}__{self.player.replace('+', '-')}{seed}"
+
+    @property
+    def learned(self) -> bool:
+        """Whether agents are trained for it."""
+        return self.player == LEARNED
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design, checked."""
+
+    file: DesignFile
+    text: str
+    source: str
+    """Where it was read, for errors and the record."""
+    home: Path | None
+    """The folder of its file; None of a bundled one."""
+
+    @property
+    def digest(self) -> str:
+        """Of its text without what ``--power`` computed: equal digests are the same design and criteria."""
+        held = self.file.model_dump_json(exclude={"power"})
+        return hashlib.sha256(held.encode()).hexdigest()[:16]
+
+    def form(self, name: str) -> Form:
+        """The form of that name. Raises ``ScenarioError``."""
+        forms = dict(self.file.forms)
+        if name not in forms:
+            raise ScenarioError(self.source, "forms", f"no form {name!r}", closest(name, forms))
+        found: Form = forms[name]
+        return found
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name."""
+        return next(arm for arm in self.file.arms if arm.name == name)
+
+    def cells(self, form_name: str) -> Iterator[Cell]:
+        """All cells of a form: rules first, then trainings seed by seed, so that a part of them is balanced."""
+        form = self.form(form_name)
+        worlds = [(arm, place) for arm in self.file.arms for place in self.file.topologies[: form.topologies]]
+        draws = range(self.file.first_draw, self.file.first_draw + form.draws)
+        settings = {**self.file.training, **form.settings}
+
+        def cell(arm: Arm, place: Topology, player: str, seed: int) -> Cell:
+            return Cell(
+                arm=arm.name,
+                topology=place.name,
+                player=player,
+                training_seed=seed,
+                scenario=self._located(arm.scenarios.get(place.name, place.scenario)),
+                overrides={**self.file.base, **arm.set},
+                scale=arm.scale,
+                timesteps=form.timesteps,
+                settings=settings,
+                draws=draws,
+                incident_loss=self.file.incident_loss,
+            )
+
+        for arm, place in worlds:
+            yield from (cell(arm, place, player, -1) for player in dict.fromkeys([IDLE, *self.file.players]))
+        for seed in range(max(form.training_seeds, form.exploratory_seeds)):
+            for arm, place in worlds:
+                if seed < (form.exploratory_seeds if arm.exploratory else form.training_seeds):
+                    yield cell(arm, place, LEARNED, seed)
+
+    def _located(self, scenario: str) -> str:
+        beside = self.home / scenario if self.home is not None else None
+        return str(beside) if beside is not None and beside.is_file() else scenario
+
+
+def design_ids() -> tuple[str, ...]:
+    """The bundled designs."""
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in _home().iterdir() if file.name.endswith(".yaml")))
+
+
+def load_design(name: str | Path) -> Design:
+    """A bundled design by its id, or a YAML file.
+
+    Raises:
+        ScenarioError: one line that names the file, the field and the mend.
+    """
+    given, path = str(name), Path(name)
+    if given in design_ids():
+        return parse_design((_home() / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml", None)
+    if path.suffix not in (".yaml", ".yml"):
+        raise ScenarioError(given, "study", "no such study", closest(given, design_ids()))
+    return parse_design(read_text(path, given), given, path.resolve().parent)
+
+
+def parse_design(text: str, source: str, home: Path | None) -> Design:
+    """A design from its text; see ``load_design``."""
+    raw = parse_yaml(text, source)
+    if not isinstance(raw, dict):
+        raise ScenarioError(source, "study", "holds no mapping", "give id, title, topologies, arms, criteria, claims")
+    try:
+        file = DesignFile.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        mend = "add it" if first["type"] == "missing" else "correct it"
+        if first["type"] == "extra_forbidden":
+            parts = (DesignFile, Topology, Arm, Form, Failure, Criteria, Prediction, Claim, Untested)
+            mend = closest(str(first["loc"][-1]), [name for part in parts for name in part.model_fields])
+        raise ScenarioError(source, field, first["msg"].lower(), mend) from None
+    _check(file, source)
+    return Design(file, text, source, home)
+
+
+def _home() -> Any:
+    return resources.files("patchpact.training") / "study"
+
+
+def _check(file: DesignFile, where: str) -> None:
+    """What the schema cannot say."""
+    arms = [arm.name for arm in file.arms]
+    places = [place.name for place in file.topologies]
+    for field, names in (("arms", arms), ("topologies", places), ("claims", [claim.id for claim in file.claims])):
+        for name in names:
+            if names.count(name) > 1:
+                raise ScenarioError(where, field, f"{name!r} stands twice", "rename one")
+    for player in file.players:
+        if player not in policy_names():
+            raise ScenarioError(where, "players", f"no rule {player!r}", closest(player, policy_names()))
+    for name in ("full", file.criteria.placebo):
+        if name not in arms:
+            raise ScenarioError(where, "arms", f"no arm {name!r}", closest(name, arms))
+    for arm in file.arms:
+        for name in arm.scenarios:
+            if name not in places:
+                raise ScenarioError(where, f"arms.{arm.name}.scenarios", f"no topology {name!r}", closest(name, places))
+    if file.forms.small.training_seeds >= file.criteria.least_training_seeds:
+        raise ScenarioError(where, "forms.small", "could decide a claim", "give it fewer seeds than the criteria ask")
+    known = (*TOTALS, GINI)
+    for claim in file.claims:
+        for test in claim.tests:
+            at = f"claims.{claim.id}.{test.name}"
+            for name in (*test.over, test.reference):
+                if name not in arms:
+                    raise ScenarioError(where, at, f"no arm {name!r}", closest(name, arms))
+                if file.arms[arms.index(name)].exploratory:
+                    raise ScenarioError(where, at, f"arm {name!r} is exploratory", "a claim needs arms of all seeds")
+            if abs(sum(test.over.values())) > 1e-9:
+                raise ScenarioError(where, at, "weights do not add up to 0", "balance them")
+            if test.measure not in (*file.measures, *known):
+                raise ScenarioError(where, at, f"unknown measure {test.measure!r}", closest(test.measure, known))
+            if test.outside and test.measure != "welfare_keur":
+                raise ScenarioError(where, at, f"outside goes with welfare_keur, not {test.measure}", "leave it out")

@@ -1,0 +1,106 @@
+"""Effects: weighted sums of arms on paired draws, with intervals, and what they say against a margin.
+
+An effect is worked out draw by draw, all arms in the same worlds and with the same training seeds, so that what they
+share cancels. Intervals are the studentised bootstraps of ``patchpact.training.stats`` over training runs and
+worlds, topologies as strata. P-values, which Holm's correction needs, are Student's with the same two variance
+components and Welch and Satterthwaite's degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from scipy import special
+
+from patchpact.training import stats
+from patchpact.training.stats import UNDEFINED, Estimate
+from patchpact.training.study.raw import Floats, Raw
+
+Weights: TypeAlias = Mapping[tuple[str, str], float]
+"""By arm and player."""
+
+
+class Effect(NamedTuple):
+    """An effect, its interval, and one-sided p-values."""
+
+    estimate: Estimate
+    p_above: float
+    """Of an effect at least so large where there is none."""
+    p_below: float
+    """Of an effect at most so large where there is none."""
+
+
+NOT_THERE = Effect(UNDEFINED, math.nan, math.nan)
+
+
+def differences(raw: Raw, weights: Weights, measure: str, outside: str | None = None) -> list[Floats] | None:
+    """The weighted sum ``(runs, draws)`` in each topology; None where an arm was not played.
+
+    Training seeds that not all trained arms have are left out; players without training stand beside each run.
+    """
+    found = []
+    for place in raw.topologies:
+        keys = {(arm, place, player): weight for (arm, player), weight in weights.items()}
+        if not keys.keys() <= raw.cells.keys():
+            return None
+        trained = [set(raw.cells[key].runs) for key in keys if raw.cells[key].runs != (-1,)]
+        runs = sorted(set.intersection(*trained)) if trained else [-1]
+        draws = {raw.cells[key].draws for key in keys}
+        if not runs or len(draws) > 1:
+            return None
+        total = np.zeros((len(runs), len(draws.pop())))
+        for key, weight in keys.items():
+            values, held = raw.values(key, measure, outside), raw.cells[key].runs
+            total += weight * (values if held == (-1,) else values[[held.index(run) for run in runs]])
+        found.append(total)
+    return found
+
+
+def effect(cells: Sequence[Floats] | None) -> Effect:
+    """The mean over runs, draws and topologies; topologies weigh the same."""
+    if not cells or not all(np.isfinite(cell).all() for cell in cells):
+        return NOT_THERE
+    if len({len(cell) for cell in cells}) > 1:
+        cells = [cell.mean(0, keepdims=True) for cell in cells]
+    estimate = stats.mean_gain([(cell, np.zeros(cell.shape[1])) for cell in cells])
+    error, freedom = error_of(cells)
+    if error == 0.0:
+        return Effect(estimate, float(estimate.value <= 0.0), float(estimate.value >= 0.0))
+    if not math.isfinite(error):
+        return Effect(estimate, math.nan, math.nan)
+    distance = estimate.value / error
+    return Effect(estimate, float(special.stdtr(freedom, -distance)), float(special.stdtr(freedom, distance)))
+
+
+def error_of(cells: Sequence[Floats]) -> tuple[float, float]:
+    """Standard error of the mean and its degrees of freedom; NaN where one draw is all there is."""
+    places = len(cells)
+    parts, freedom = [], []
+    for cell in cells:
+        draws = cell.shape[1]
+        if draws < 2:
+            return math.nan, math.nan
+        parts.append(float(cell.mean(0).var(ddof=1)) / draws / places**2)
+        freedom.append(draws - 1.0)
+    runs = len(cells[0])
+    if runs > 1:
+        parts.append(float(np.mean([cell.mean(1) for cell in cells], 0).var(ddof=1)) / runs)
+        freedom.append(runs - 1.0)
+    variance = sum(parts)
+    if variance <= 0.0:
+        return 0.0, math.inf
+    return math.sqrt(variance), variance**2 / sum(part**2 / df for part, df in zip(parts, freedom, strict=True))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values (Holm, 1979, "A simple sequentially rejective multiple test procedure"); NaN stays NaN."""
+    order = sorted((n for n, p in enumerate(p_values) if not math.isnan(p)), key=lambda n: p_values[n])
+    adjusted = [math.nan] * len(p_values)
+    largest = 0.0
+    for place, n in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - place) * p_values[n]))
+        adjusted[n] = largest
+    return adjusted

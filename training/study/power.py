@@ -1,0 +1,111 @@
+"""How many training seeds and draws the margin needs, from a pilot's variance.
+
+The question: if removing a network truly changed nothing, how large must the study be so that its 95% interval lies
+within the margin with probability ``POWER`` (two one-sided tests)? With a normal approximation the standard error may
+be at most ``margin / (z(0.975) + z((1 + POWER) / 2))`` (Chow, Shao and Wang, "Sample size calculations in clinical
+research", equivalence of means). An effect ``c`` of topology t, training seed s and draw e is taken as
+``mean + seed_ts + draw_te + rest_tse``; the three variances come from a two-way analysis of variance in each topology.
+Then ``SE^2 = mean over t of (var_seed / S + var_draw / E + var_rest / (S E)) / T``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from patchpact.training.folder import RunError
+from patchpact.training.study.design import LEARNED, Design
+from patchpact.training.study.effects import differences, effect
+from patchpact.training.study.raw import Floats
+from patchpact.training.study.verdict import WELFARE, gain_of, read_study
+
+POWER = 0.9
+MOST_DRAWS, MOST_SEEDS = 2**20, 1000
+
+
+def power(design: Design, pilot: str | Path) -> dict[str, Any]:
+    """The design's ``power`` section, from a pilot's folder.
+
+    Args:
+        design: whose criteria and full form are asked about.
+        pilot: a folder of ``patchpact study``, of this or another design that has the arms of the welfare predictions;
+            at least two training seeds.
+
+    Raises:
+        RunError, ReportError: the folder cannot be read, or holds none of the predictions.
+    """
+    study = read_study(pilot)
+    form, margin = design.form("full"), design.file.criteria.margin
+    needed = []
+    for claim in design.file.claims:
+        for one in claim.tests:
+            if one.measure != WELFARE:
+                continue
+            weights = {(arm, LEARNED): weight for arm, weight in one.over.items()}
+            cells = differences(study.raw, weights, one.measure, one.outside)
+            gains = differences(study.raw, gain_of(one.reference), WELFARE)
+            if cells is None or gains is None or min(len(cell) for cell in cells) < 2:
+                continue
+            gain = effect(gains).estimate.value
+            row = _needed(cells, margin * gain, form.training_seeds, form.draws, form.topologies)
+            needed.append({"claim": claim.id, "prediction": one.name, "gain_keur": _round(gain), **row})
+    if not needed:
+        raise RunError(
+            f"{study.folder}: holds no welfare prediction of {design.file.id} with two seeds; run more of it"
+        )
+    measured = [row for row in needed if row["margin_keur"] > 0.0]
+    return {
+        "pilot": {
+            "study": study.design.file.id,
+            "form": study.form,
+            "training_seeds": study.design.form(study.form).training_seeds,
+            "draws": study.design.form(study.form).draws,
+            "topologies": len(study.raw.topologies),
+            "missing_cells": study.missing,
+        },
+        "question": f"an effect of 0: 95% interval within {100 * margin:g}% of the gain, with probability {POWER:g}",
+        "full_form": {"training_seeds": form.training_seeds, "draws": form.draws, "topologies": form.topologies},
+        "enough": bool(measured) and len(measured) == len(needed) and all(row["enough"] for row in measured),
+        "predictions": needed,
+    }
+
+
+def variances(cell: Floats) -> tuple[float, float, float]:
+    """Of seeds, draws and the rest, from ``(seeds, draws)`` (two-way analysis of variance, one value a cell)."""
+    seeds, draws = cell.shape
+    by_seed, by_draw, whole = cell.mean(1), cell.mean(0), cell.mean()
+    rest = cell - by_seed[:, None] - by_draw[None] + whole
+    of_rest = float((rest**2).sum()) / ((seeds - 1) * (draws - 1))
+    of_seed = max(0.0, (draws * float(by_seed.var(ddof=1)) - of_rest) / draws)
+    of_draw = max(0.0, (seeds * float(by_draw.var(ddof=1)) - of_rest) / seeds)
+    return of_seed, of_draw, of_rest
+
+
+def _needed(cells: Sequence[Floats], margin: float, seeds: int, draws: int, topologies: int) -> dict[str, Any]:
+    seed, draw, rest = (float(v) for v in np.mean([variances(cell) for cell in cells], 0))
+    most = margin / float(special.ndtri(0.975) + special.ndtri((1.0 + POWER) / 2.0))
+
+    def error(s: int, e: int) -> float:
+        return math.sqrt((seed / s + draw / e + rest / (s * e)) / topologies)
+
+    fits_draws = [2**n for n in range(5, 21) if error(seeds, 2**n) <= most]
+    fits_seeds = [s for s in range(2, MOST_SEEDS + 1) if error(s, draws) <= most]
+    return {
+        "margin_keur": _round(margin),
+        "sd_seed_keur": _round(math.sqrt(seed)),
+        "sd_draw_keur": _round(math.sqrt(draw)),
+        "sd_rest_keur": _round(math.sqrt(rest)),
+        "half_width_keur": _round(float(special.ndtri(0.975)) * error(seeds, draws)),
+        "draws_needed": fits_draws[0] if fits_draws else f"more than {MOST_DRAWS} with {seeds} seeds",
+        "seeds_needed": fits_seeds[0] if fits_seeds else f"more than {MOST_SEEDS} with {draws} draws",
+        "enough": error(seeds, draws) <= most,
+    }
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")

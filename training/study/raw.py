@@ -1,0 +1,116 @@
+"""The raw episodes of a study as arrays, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from patchpact.agents.roles.ledger import NETWORKS
+from patchpact.training import stats
+from patchpact.training.reports.files import ReportError
+from patchpact.training.study.design import GINI, IDLE
+
+Floats: TypeAlias = NDArray[np.float64]
+Key: TypeAlias = tuple[str, str, str]
+"""Arm, topology, player."""
+LINES, ACCOUNTS = "welfare_lines_keur", "accounts_keur"
+_PLAIN = (pa.types.is_floating, pa.types.is_integer)
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one player did in an arm of a topology, run by run; runs are trainings, or one where nothing is trained."""
+
+    runs: tuple[int, ...]
+    """Training seeds; (-1,) where nothing is trained."""
+    draws: tuple[int, ...]
+    """Seeds of the evaluation worlds."""
+    totals: Mapping[str, Floats]
+    """By name ``(runs, draws)``."""
+    lines: Floats
+    """What each network's lines bring to welfare, k€ ``(runs, draws, networks)``."""
+    accounts: Floats
+    """k€ ``(runs, draws, agents)``."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """All that was played."""
+
+    cells: Mapping[Key, Played]
+    topologies: tuple[str, ...] = field(default=())
+
+    def has(self, arm: str, player: str) -> bool:
+        """Whether every topology has that arm with that player."""
+        return all((arm, place, player) in self.cells for place in self.topologies)
+
+    def values(self, key: Key, measure: str, outside: str | None = None) -> Floats:
+        """A measure ``(runs, draws)``; welfare without a network's own lines, where ``outside`` names one."""
+        played = self.cells[key]
+        if measure == GINI:
+            return self._gini(key)
+        values = played.totals[measure]
+        return values if outside is None else values - played.lines[:, :, NETWORKS.index(outside)]
+
+    def _gini(self, key: Key) -> Floats:
+        """Gini's coefficient of the agents' mean gains over doing nothing, one a run, for all its draws."""
+        played, idle = self.cells[key], self.cells[key[0], key[1], IDLE]
+        gains = (played.accounts - idle.accounts).mean(1)  # (runs, agents)
+        each = np.array([stats.gini(run) for run in gains])
+        return np.repeat(each[:, None], len(played.draws), axis=1)
+
+
+class _Part(NamedTuple):
+    """What one run brought; as ``Played``, without its first axis."""
+
+    draws: tuple[int, ...]
+    totals: dict[str, Floats]
+    lines: Floats
+    accounts: Floats
+
+
+def read_raw(folder: Path) -> Raw:
+    """All episodes of a study's folder.
+
+    Raises:
+        ReportError: none, a file that cannot be read, or cells of an arm that met different worlds.
+    """
+    parts: dict[Key, dict[int, _Part]] = {}
+    for file in sorted((folder / "episodes").glob("*.parquet")):
+        key, run, part = _part(file)
+        parts.setdefault(key, {})[run] = part
+    if not parts:
+        raise ReportError(f"{folder / 'episodes'}: holds no episodes; run the study")
+    cells = {}
+    for key, by_run in parts.items():
+        runs = tuple(sorted(by_run))
+        draws = {by_run[run].draws for run in runs}
+        if len(draws) > 1:
+            raise ReportError(f"{folder / 'episodes'}: runs of {key[0]} met different worlds; remove its files")
+        totals = {name: np.stack([by_run[run].totals[name] for run in runs]) for name in by_run[runs[0]].totals}
+        lines = np.stack([by_run[run].lines for run in runs])
+        accounts = np.stack([by_run[run].accounts for run in runs])
+        cells[key] = Played(runs, draws.pop(), totals, lines, accounts)
+    return Raw(cells, tuple(dict.fromkeys(key[1] for key in cells)))
+
+
+def _part(file: Path) -> tuple[Key, int, _Part]:
+    try:
+        schema = pq.read_schema(file)
+        plain = [one.name for one in schema if any(test(one.type) for test in _PLAIN)]
+        table = pq.read_table(file, columns=["arm", "topology", "player", *plain, LINES, ACCOUNTS])
+        one = table.slice(0, 1).to_pylist()[0]
+        totals = {name: np.asarray(table[name], np.float64) for name in plain if name not in ("seed", "training_seed")}
+        lines, accounts = (np.array(table[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
+        seeds = tuple(table["seed"].to_pylist())
+    except (OSError, pa.ArrowException, IndexError, KeyError) as error:
+        raise ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on") from None
+    run = -1 if one["training_seed"] is None else int(one["training_seed"])
+    return (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
