@@ -201,12 +201,13 @@ class _Loop:
             self.folder.save_checkpoint("last", self.state, self._fill)
 
     def _validate(self) -> float:
-        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network
+        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
         from patchpact.agents.roles import action_names
 
         policies = {}
         for role, weights in self.trainer.networks().items():
-            network = build_policy_network(action_names(role), self.config.hidden, self.config.network)
+            plain = build_policy_network(action_names(role), self.config.hidden, self.config.network)
+            network = with_memory(plain, self.config.hidden, self.config.memory)
             network.load_state_dict(weights)
             policies[role] = LearnedPolicy(role, network)
         return self.validation.welfare(policies)
@@ -218,7 +219,8 @@ class _Loop:
 
         self.trainer.save(place / "rllib")
         names = {role: action_names(role) for role in self.trainer.roles}
-        save_policy(place / "policy", self.trainer.networks(), names, self.config.hidden, self.config.network)
+        config, networks = self.config, self.trainer.networks()
+        save_policy(place / "policy", networks, names, config.hidden, config.network, config.memory)
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:

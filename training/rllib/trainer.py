@@ -47,6 +47,9 @@ def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:
         "welfare_share": config.welfare_share,
         "graphs": config.graphs,
         "baseline": config.baseline,
+        "critic": config.critic,
+        "memory": config.hidden if config.memory == "gru" else 0,
+        "memory_length": config.memory_length,
         "threads": config.threads,
         "roles": tuple(roles),
     }
@@ -57,7 +60,7 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
     specs = {
         role: RLModuleSpec(
             module_class=RoleModule,
-            observation_space=packed_space(role),
+            observation_space=packed_space(role, config.critic == "central"),
             action_space=gym.spaces.Discrete(len(action_names(role))),
             model_config={
                 "action_names": tuple(action_names(role)),
@@ -66,6 +69,8 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
                 "welfare_share": config.welfare_share,
                 "network": config.network,
                 "baseline": config.baseline,
+                "critic": config.critic,
+                "memory": config.memory,
             },
         )
         for role in roles
@@ -190,6 +195,20 @@ class Trainer:
             }
             for role in self.roles
         }
+
+    def take_networks(self, networks: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+        """Go on with these states of the policy networks, by role."""
+
+        def take(learner: Any) -> None:
+            for role, state in networks.items():
+                learner.module[role].unwrapped().policy.load_state_dict(state)
+
+        self.algorithm.learner_group.foreach_learner(take)
+        self.algorithm.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.algorithm.learner_group,
+            policies=list(self.roles),
+            inference_only=False,
+        )
 
     def save(self, folder: Path) -> None:
         """Write everything a later ``restore`` needs into ``folder``."""
