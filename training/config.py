@@ -44,8 +44,8 @@ class TrainConfig:
         memory_length: decisions through which gradients of a memory go back.
         imitate: before PPO, learn to act as this teacher does (DAgger): a baseline or planner by name, a folder of a
             learned policy, or ``"greedy"``, the compiled greedy player; ``"none"`` starts from scratch.
-        imitate_timesteps: env-steps played for that, not counted among ``timesteps``; whole rollouts of an iteration's
-            size are played until at least as many are done.
+        imitate_timesteps: env-steps played for that, not counted among ``timesteps``; rounds of an episode in each of
+            ``num_envs`` worlds are played until at least as many are done.
         num_envs: worlds that one runner steps side by side.
         num_env_runners: remote ray actors that sample; 0 samples in this process.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so

@@ -46,6 +46,10 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     """
     folder = RunFolder(config.out)
     config = with_rollout_length(config)
+    if config.imitate != "none":
+        from patchpact.training.imitation import find_teacher
+
+        find_teacher(config.imitate)  # an unknown name is told before anything is written
     if resume:
         config = _settings_to_resume(folder, config)
     else:
@@ -129,15 +133,26 @@ class _Loop:
         self.folder, self.config, self.trainer, self.validation = folder, config, trainer, validation
         self.seconds_before = 0.0
         self.validated: float | None = None
+        self.start = time.monotonic()
         found = folder.checkpoint("last")
         if found is not None:
             place, state = found
             trainer.restore(place / "rllib", state.iteration)
             self.seconds_before, self.validated = state.seconds, state.validation
+        elif config.imitate != "none":
+            self._imitate()
         folder.cut_progress(trainer.iteration)
         best = folder.checkpoint("best")
         self.best = best[1].validation if best is not None else None
-        self.start = time.monotonic()
+
+    def _imitate(self) -> None:
+        """Start from a teacher's ways; the checkpoint after it is that of iteration 0."""
+        from patchpact.training.imitation import imitate
+
+        networks, rounds = imitate(self.config, self.trainer.networks())
+        self.trainer.take_networks(networks)
+        self.folder.write_imitation(rounds)
+        self.folder.save_checkpoint("last", self.state, self._fill)
 
     @property
     def state(self) -> CheckpointState:

@@ -31,12 +31,10 @@ from ray.rllib.utils.metrics import (
 from patchpact.agents.roles import action_names
 from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training.decisions import Decisions, Played, Player
+from patchpact.training.graphs import drawn_scenarios
 from patchpact.training.rllib.module import MEMORY
 from patchpact.training.rllib.spaces import packed_space
 from patchpact.training.rollout import Sampler
-
-SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
-"""Ranges from which graphs are drawn anew."""
 
 
 def seed_streams(seeds: np.random.SeedSequence) -> None:
@@ -99,18 +97,8 @@ class BatchedRunner(EnvRunner, Checkpointable):
         )
 
     def _drawn(self) -> list[Scenario]:
-        """Scenarios on graphs that nobody saw before."""
         given = self.config.env_config
-        found = []
-        for _ in range(int(given["graphs"])):
-            sizes = {
-                name: int(self._graphs.integers(low, high + 1))
-                for name, (low, high) in (("services", SERVICES), ("tenants", TENANTS), ("vendors", VENDORS))
-            }
-            sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
-            seed = int(self._graphs.integers(2**31, 2**32))
-            found.append(load_scenario("generated-v1", scenario_seed=seed, **sizes, **given["overrides"]))
-        return found
+        return drawn_scenarios(int(given["graphs"]), self._graphs, given["overrides"])
 
     def make_module(self) -> None:
         """See ``EnvRunner.make_module``."""
