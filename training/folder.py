@@ -172,7 +172,7 @@ class RunFolder:
     # Checkpoints
 
     def checkpoint(self, name: str) -> tuple[Path, CheckpointState] | None:
-        """The complete checkpoint ``name`` (``last`` or ``best``) with its state; None if there is none."""
+        """The complete checkpoint ``name`` (``last``, ``best``, ``imitated``) with its state; None if there is none."""
         for place in (self.path / "checkpoints" / name, self.path / "checkpoints" / f"{name}.old"):
             with suppress(OSError, ValueError, TypeError):
                 state = json.loads((place / STATE_FILE).read_text(encoding="utf-8"))

@@ -139,20 +139,23 @@ class _Loop:
             place, state = found
             trainer.restore(place / "rllib", state.iteration)
             self.seconds_before, self.validated = state.seconds, state.validation
-        elif config.imitate != "none":
-            self._imitate()
-        folder.cut_progress(trainer.iteration)
         best = folder.checkpoint("best")
         self.best = best[1].validation if best is not None else None
+        folder.cut_progress(trainer.iteration)
+        if found is None and config.imitate != "none":
+            self._imitate()
 
     def _imitate(self) -> None:
-        """Start from a teacher's ways; the checkpoint after it is that of iteration 0."""
+        """Start from a teacher's ways. The state then is that of iteration 0, also kept as ``imitated``, and the best
+        one until another validates better."""
         from patchpact.training.imitation import imitate
 
         networks, rounds = imitate(self.config, self.trainer.networks())
         self.trainer.take_networks(networks)
         self.folder.write_imitation(rounds)
-        self.folder.save_checkpoint("last", self.state, self._fill)
+        self.best = self.validated = self._validate()
+        for name in ("imitated", "best", "last"):
+            self.folder.save_checkpoint(name, self.state, self._fill)
 
     @property
     def state(self) -> CheckpointState:

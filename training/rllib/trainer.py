@@ -149,7 +149,7 @@ class Trainer:
         self.roles = roles_played(config)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
-            _start_ray(config)
+            start_ray(config)
         torch.set_num_threads(config.threads)
         seed_streams(np.random.SeedSequence([config.seed]))
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
@@ -226,7 +226,7 @@ class Trainer:
             ray.shutdown()
 
 
-def _start_ray(config: TrainConfig) -> None:
+def start_ray(config: TrainConfig) -> None:
     """Connect to the cluster that ``RAY_ADDRESS`` names, else start ray in this machine, quietly."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if "RAY_ADDRESS" in os.environ:
