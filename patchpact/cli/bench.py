@@ -39,12 +39,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=positive_number, default=5.0, metavar="T", help="how long to measure (default 5)"
     )
     parser.add_argument("--network", choices=("flat", "rows"), default="flat", help="train only (default flat)")
+    parser.add_argument(
+        "--profile", action="store_true", help="train only: seconds of an iteration by phase, of the batched runner"
+    )
     add_settings(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print a row for each scenario, runner or size."""
+    """Measure and print a row for each scenario, runner, size or phase."""
     from patchpact.envs import bench
     from patchpact.scenarios import load_scenario
 
@@ -56,6 +59,16 @@ def run(args: argparse.Namespace) -> int:
             rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
         elif args.what == "scale":
             rows += bench.bench_scale(world, seconds=args.seconds)
+        elif args.what == "train" and args.profile:
+            from dataclasses import replace
+
+            from patchpact.training.bench import SETTINGS
+            from patchpact.training.phases import profile_train
+
+            threads = args.threads or 1
+            rows += profile_train(
+                replace(SETTINGS, scenario=scenario, num_envs=args.num_envs, network=args.network, threads=threads)
+            )
         elif args.what == "train":
             from patchpact.training.bench import bench_train
 

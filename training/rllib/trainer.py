@@ -30,6 +30,9 @@ from patchpact.training.rllib.spaces import Spaces, packed_space
 from patchpact.training.rllib.stock_environment import NegotiationEnv, module_of
 from patchpact.training.rllib.stock_runner import FreshWorldsRunner
 
+START_TRIES = 3
+"""How often ray is started before its failure counts."""
+
 
 def roles_played(config: TrainConfig) -> tuple[str, ...]:
     """Roles that agents of the run's scenarios play, in the package's order."""
@@ -232,9 +235,17 @@ def start_ray(config: TrainConfig) -> None:
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
-    ray.init(
-        num_cpus=max(1, config.num_env_runners + 1),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    for attempt in range(START_TRIES):
+        try:
+            ray.init(
+                num_cpus=max(1, config.num_env_runners + 1),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:
+            # ray gives its own processes 30 s, which a busy machine may not manage at the first try.
+            if "timed out during startup" not in str(error) or attempt == START_TRIES - 1:
+                raise
+            ray.shutdown()
