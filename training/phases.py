@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from patchpact.training.config import TrainConfig
@@ -21,43 +22,49 @@ PHASES = (
 
 
 class Clock:
-    """Seconds by phase."""
+    """Seconds by phase; time in a phase inside another counts for the inner one alone."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._inside: list[float] = []  # of each open phase, seconds of the phases inside it
 
-    def add(self, phase: str, start: float) -> None:
-        """Count the time since ``start`` for a phase."""
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + time.perf_counter() - start
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count what happens inside for a phase."""
+        start = time.perf_counter()
+        self._inside.append(0.0)
+        try:
+            yield
+        finally:
+            elapsed = time.perf_counter() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - self._inside.pop()
+            if self._inside:
+                self._inside[-1] += elapsed
 
-    def wrap(self, owner: Any, name: str, phase: str) -> None:
+    def wrap(self, owner: Any, method: str, name: str) -> None:
         """Count every call of the owner's method for a phase."""
-        method: Callable[..., Any] = getattr(owner, name)
+        plain: Callable[..., Any] = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return method(*args, **kwargs)
-            finally:
-                self.add(phase, start)
+            with self.phase(name):
+                return plain(*args, **kwargs)
 
-        setattr(owner, name, timed)
+        setattr(owner, method, timed)
 
-    def wrap_iterator(self, owner: Any, name: str, phase: str) -> None:
+    def wrap_iterator(self, owner: Any, method: str, name: str) -> None:
         """Count what the iterator that the owner's method returns takes for its items."""
-        method: Callable[..., Iterator[Any]] = getattr(owner, name)
+        plain: Callable[..., Iterator[Any]] = getattr(owner, method)
 
         def timed(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            items = method(*args, **kwargs)
+            items = plain(*args, **kwargs)
             while True:
-                start = time.perf_counter()
-                item = next(items, None)
-                self.add(phase, start)
+                with self.phase(name):
+                    item = next(items, None)
                 if item is None:
                     return
                 yield item
 
-        setattr(owner, name, timed)
+        setattr(owner, method, timed)
 
 
 def profile_train(config: TrainConfig, iterations: int = 3) -> list[dict[str, Any]]:
@@ -82,19 +89,20 @@ def profile_train(config: TrainConfig, iterations: int = 3) -> list[dict[str, An
         trainer.step()
         clock = Clock()
         _watch(clock, trainer.algorithm)
-        start = time.perf_counter()
-        for _ in range(iterations):
-            trainer.step()
-        clock.add("all", start)
+        with clock.phase("rest"):
+            for _ in range(iterations):
+                trainer.step()
     finally:
         trainer.close()
-    return _rows(clock.seconds, iterations)
+    total = sum(clock.seconds.values())
+    seconds = {phase: clock.seconds.get(phase, 0.0) for phase in PHASES}
+    return [{"phase": p, "seconds": value / iterations, "share": value / total} for p, value in seconds.items()]
 
 
 def _watch(clock: Clock, algorithm: Any) -> None:
     runner = algorithm.env_runner_group.local_env_runner
     sampler = runner.sampler
-    clock.wrap(runner, "sample", "sampling")
+    clock.wrap(runner, "sample", "sampling: rest")
     clock.wrap(sampler, "_decide", "sampling: forward")
     clock.wrap(sampler._engine, "step", "sampling: environment")
     clock.wrap(sampler._engine, "reset", "sampling: environment")
@@ -103,7 +111,7 @@ def _watch(clock: Clock, algorithm: Any) -> None:
     clock.wrap(sampler, "_see_beyond", "sampling: packing")
     clock.wrap(sampler, "_valued", "sampling: values")
     clock.wrap(sampler, "_learnable", "sampling: advantages")
-    clock.wrap(algorithm.learner_group, "update", "update")
+    clock.wrap(algorithm.learner_group, "update", "update: rest")
 
     def watch(learner: Any) -> None:
         clock.wrap_iterator(learner, "_create_iterator_if_necessary", "update: minibatches")
@@ -115,16 +123,3 @@ def _watch(clock: Clock, algorithm: Any) -> None:
 
     algorithm.learner_group.foreach_learner(watch)
     clock.wrap(algorithm.env_runner_group, "sync_weights", "weights to runner")
-
-
-def _rows(seconds: dict[str, float], iterations: int) -> list[dict[str, Any]]:
-    """A row for each phase, what is left of a part as its rest."""
-    found = {phase: seconds.get(phase, 0.0) for phase in PHASES}
-    for part in ("sampling", "update"):
-        inside = sum(value for phase, value in found.items() if phase.startswith(f"{part}:"))
-        found[f"{part}: rest"] = seconds[part] - inside
-    found["rest"] = seconds["all"] - seconds["sampling"] - seconds["update"] - found["weights to runner"]
-    return [
-        {"phase": phase, "seconds": value / iterations, "share": value / seconds["all"]}
-        for phase, value in found.items()
-    ]

@@ -38,7 +38,7 @@ def test_calls_and_items_are_counted() -> None:
         found.append(item)
     assert found == [0, 1, 2]
     assert clock.seconds["a"] >= 0.02
-    assert 0.03 <= clock.seconds["b"]
+    assert clock.seconds["b"] >= 0.03
     before = dict(clock.seconds)
     Worker().work(0.0)
     assert clock.seconds == before
