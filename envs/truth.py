@@ -21,4 +21,5 @@ def hidden_truth(engine: Engine) -> NDArray[np.float32]:
     public = static.patch["effort"][static.scenario["p0"][state.world["scenario"]][:, None] + here]
     effort = np.divide(patch["effort"], public, out=np.ones_like(public), where=public > 0.0)
     truth = np.stack([patch["regression"], effort, patch["truth"]], -1) * (local >= 0)[:, :, None]
-    return np.clip(truth, -layout.CLIP, layout.CLIP).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(truth, -layout.CLIP, layout.CLIP).astype(np.float32)
+    return clipped
