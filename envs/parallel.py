@@ -17,11 +17,11 @@ from patchpact.agents.roles.ledger import KINDS
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.truth import TRUTHS, hidden_truth
 from patchpact.envs.view import Motion, WorldView, view_of
 from patchpact.scenarios import Scenario, load_scenario
 
 Observation = dict[str, NDArray[Any]]
-TRUTHS_PER_ROW = 3
 
 
 class PatchpactEnv(ParallelEnv[str, Observation, int]):
@@ -89,7 +89,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         self.action_spaces: dict[str, gym.spaces.Discrete[Any]] = {
             agent.name: gym.spaces.Discrete(size) for agent, size in zip(self._seats, self._sizes, strict=True)
         }
-        width = len(self._seats) * layout.OBSERVATION_SIZE + layout.AGENDA_ROWS * TRUTHS_PER_ROW
+        width = len(self._seats) * layout.OBSERVATION_SIZE + layout.AGENDA_ROWS * len(TRUTHS)
         self.state_space = gym.spaces.Box(-layout.CLIP, layout.CLIP, (width,), np.float32)
 
     def observation_space(self, agent: str) -> gym.spaces.Space[Any]:
@@ -239,15 +239,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
 
     def state(self) -> NDArray[np.float32]:
         """The whole world for a central critic ``(S,)``, see the class docstring."""
-        state = self.engine.state
-        static = self.engine.static
-        truth = np.zeros((layout.AGENDA_ROWS, TRUTHS_PER_ROW), np.float32)
-        for row, patch in enumerate(state.row["patch"][0]):
-            if patch >= 0:
-                p = state.patch[patch]
-                effort = float(static.patch["effort"][patch])
-                truth[row] = (p["regression"], p["effort"] / effort if effort > 0.0 else 1.0, p["truth"])
-        flat = np.concatenate([state.observation[0].ravel(), truth.ravel()])
+        flat = np.concatenate([self.engine.state.observation[0].ravel(), hidden_truth(self.engine)[0].ravel()])
         whole: NDArray[np.float32] = np.clip(flat, -layout.CLIP, layout.CLIP).astype(np.float32)
         return whole
 

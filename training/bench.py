@@ -19,7 +19,8 @@ from patchpact.agents.policies.learned import build_policy_network, build_value_
 from patchpact.agents.roles import action_names, layout
 from patchpact.scenarios import load_scenario
 from patchpact.training.config import TrainConfig
-from patchpact.training.rollout import Player, Sampler
+from patchpact.training.decisions import Player
+from patchpact.training.rollout import Sampler
 from patchpact.training.run import with_rollout_length
 
 STOCK_ENVS = (1, 8, 64)

@@ -36,7 +36,16 @@ class TrainConfig:
         runner: ``"batched"`` steps all worlds of a runner together, on arrays; ``"stock"`` is RLlib's own runner.
         baseline: what advantages are measured against: ``"rollout"``, what the greedy player would still earn from each
             state on the very same future (needs ``gamma`` 1 and the batched runner), or ``"value"``, a value network.
+        critic: what a value network sees: ``"own"``, the agent's observation, or ``"central"``, beside it what all
+            others know alone and what is hidden from all (MAPPO; needs baseline ``"value"`` and the batched runner).
         network: ``"rows"`` scores every agenda row with shared weights; ``"flat"`` is a plain network.
+        memory: of a policy: ``"none"``, or ``"gru"``, a recurrent unit over the agent's own decisions (needs the
+            batched runner; a value network has none).
+        memory_length: decisions through which gradients of a memory go back.
+        imitate: before PPO, learn to act as this teacher does (DAgger): a baseline or planner by name, a folder of a
+            learned policy, or ``"greedy"``, the compiled greedy player; ``"none"`` starts from scratch.
+        imitate_timesteps: env-steps played for that, not counted among ``timesteps``; rounds of an episode in each of
+            ``num_envs`` worlds are played until at least as many are done.
         num_envs: worlds that one runner steps side by side.
         num_env_runners: remote ray actors that sample; 0 samples in this process.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
@@ -72,7 +81,12 @@ class TrainConfig:
     graphs: int = 0
     runner: str = "batched"
     baseline: str = "rollout"
+    critic: str = "own"
     network: str = "rows"
+    memory: str = "none"
+    memory_length: int = 16
+    imitate: str = "none"
+    imitate_timesteps: int = 50_000
     num_envs: int = 128
     num_env_runners: int = 0
     rollout_length: int = 0
@@ -173,7 +187,7 @@ def _check(config: TrainConfig) -> None:
         raise ValueError("scenario: none given")
     choices = {
         "incident_loss": ("expected", "sampled"), "runner": ("batched", "stock"), "baseline": ("rollout", "value"),
-        "network": ("rows", "flat"),
+        "critic": ("own", "central"), "network": ("rows", "flat"), "memory": ("none", "gru"),
     }  # fmt: skip
     for name, known in choices.items():
         if getattr(config, name) not in known:
@@ -181,11 +195,16 @@ def _check(config: TrainConfig) -> None:
     if config.runner == "stock" and (config.baseline == "rollout" or config.graphs):
         name = "baseline" if config.baseline == "rollout" else "graphs"
         raise ValueError(f"{name}: {getattr(config, name)!r} needs the batched runner; leave runner='stock' out")
+    if config.critic == "central" and (config.runner == "stock" or config.baseline != "value"):
+        raise ValueError("critic: 'central' needs baseline 'value' and the batched runner")
+    if config.memory != "none" and config.runner == "stock":
+        raise ValueError(f"memory: {config.memory!r} needs the batched runner; leave runner='stock' out")
     if config.baseline == "rollout" and config.gamma != 1.0:
         raise ValueError(f"gamma: {config.gamma!r} does not go with baseline 'rollout'; use 1, or baseline 'value'")
     at_least = {
         "timesteps": 1, "seed": 0, "num_envs": 1, "num_env_runners": 0, "rollout_length": 0, "minibatch": 1,
-        "epochs": 1, "hidden": 1, "threads": 1, "graphs": 0, "checkpoint_every": 1, "validate_every": 1,
+        "epochs": 1, "hidden": 1, "threads": 1, "graphs": 0,
+        "memory_length": 1, "imitate_timesteps": 1, "checkpoint_every": 1, "validate_every": 1,
         "validation_episodes": 1, "evaluation_episodes": 0, "evaluation_seed": 0,
     }  # fmt: skip
     for name, low in at_least.items():

@@ -1,7 +1,7 @@
 """The run folder: written so that a kill or a full disk at any moment loses nothing that was complete.
 
 ``config.json``  ``progress.csv``  ``checkpoints/last`` and ``best``  ``policy/``  ``evaluation.json``
-``report.html``
+``report.html``, and after a warm start by imitation ``imitation.csv``
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -73,6 +73,15 @@ def write_text(file: Path, text: str) -> None:
         stream.write(text.encode("utf-8"))
 
 
+def write_table(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Replace ``file`` by a CSV of these rows, which have equal columns."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(file, text.getvalue())
+
+
 def claim(folder: Path, busy: str) -> IO[str]:
     """Hold the folder for this process while the file is open. Raises ``RunError``, with ``busy``, if another does."""
     with writing(folder):
@@ -124,6 +133,11 @@ class RunFolder:
         return self.path / "policy"
 
     @property
+    def imitation_file(self) -> Path:
+        """The table with one line for each round of a warm start by imitation."""
+        return self.path / "imitation.csv"
+
+    @property
     def evaluation_file(self) -> Path:
         """The evaluation after training, a list of objects."""
         return self.path / "evaluation.json"
@@ -158,7 +172,7 @@ class RunFolder:
     # Checkpoints
 
     def checkpoint(self, name: str) -> tuple[Path, CheckpointState] | None:
-        """The complete checkpoint ``name`` (``last`` or ``best``) with its state; None if there is none."""
+        """The complete checkpoint ``name`` (``last``, ``best``, ``imitated``) with its state; None if there is none."""
         for place in (self.path / "checkpoints" / name, self.path / "checkpoints" / f"{name}.old"):
             with suppress(OSError, ValueError, TypeError):
                 state = json.loads((place / STATE_FILE).read_text(encoding="utf-8"))
@@ -209,11 +223,11 @@ class RunFolder:
         if not rows:
             self.progress_file.unlink(missing_ok=True)
             return
-        text = io.StringIO()
-        table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        write_text(self.progress_file, text.getvalue())
+        write_table(self.progress_file, rows)
+
+    def write_imitation(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Write the table of a warm start."""
+        write_table(self.imitation_file, [{name: f"{value:.6g}" for name, value in row.items()} for row in rows])
 
 
 def _copy_files(source: Path, target: Path) -> None:

@@ -1,13 +1,11 @@
 """Rollouts of many worlds at once: one forward pass a role a step, everything kept in arrays.
 
-Only decisions are kept: steps in which an agent has more than one legal action. What is earned between two
-decisions of an agent belongs to the first (the game is semi-Markov between them), so forced steps carry no policy
-gradient, train no value and cost neither memory nor compute. Nothing here imports ray.
+Nothing here imports ray.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,135 +13,29 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from patchpact.agents.roles import ROLE_INDEX, ROLES, action_names, layout
+from patchpact.agents.roles import ROLE_INDEX, ROLES
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.finish import Finish
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import Scenario
+from patchpact.training.advantages import semi_markov_advantages
+from patchpact.training.central import Beyond
 from patchpact.training.config import TRAINING_SEEDS_START
+from patchpact.training.decisions import (
+    Decisions,
+    Kept,
+    Played,
+    Player,
+    Sequences,
+    cut_in_sequences,
+    money_unit_keur,
+    pack_rows,
+)
 
-LOG_MONEY_SCALE = layout.global_feature("log_money_scale")
 WELFARE = TOTALS.index("welfare_keur")
 VALUE_ROWS = 16_384
 """Rows in one pass of a value network."""
-
-Logits = Callable[[Tensor], Tensor]
-"""Packed observations ``(n, packed_size(role))`` to masked logits ``(n, actions)``."""
-Values = Callable[[Tensor], Tensor]
-"""Packed observations to values ``(n,)``."""
-
-
-def packed_size(role: str) -> int:
-    """Length of a role's packed observation: the observation, then its action mask."""
-    return layout.OBSERVATION_SIZE + len(action_names(role))
-
-
-def money_unit_keur(observation: NDArray[np.float32]) -> NDArray[np.float64]:
-    """k€ in a training reward of 1: scenarios of very different size weigh alike. ``(..., D)`` to ``(...)``."""
-    return np.asarray(10.0 ** observation[..., LOG_MONEY_SCALE].astype(np.float64))
-
-
-@dataclass(frozen=True)
-class Player:
-    """What a role plays with during a rollout."""
-
-    logits: Logits
-    values: Values | None = None
-    """None: without a value network, as where advantages are measured against the greedy player."""
-
-
-@dataclass
-class Decisions:
-    """A role's decisions of a rollout, ordered by step; n of them."""
-
-    packed: Tensor  # (n, packed_size)
-    actions: Tensor  # (n,)
-    logp: Tensor  # (n,)
-    logits: Tensor  # (n, actions)
-    advantages: Tensor  # (n,) as estimated, not scaled
-    targets: Tensor  # (n,) of the value network, where there is one
-
-
-@dataclass
-class Played:
-    """What a rollout brought: decisions by role, and totals of the episodes that ended in it."""
-
-    decisions: dict[str, Decisions]
-    env_steps: int
-    agent_steps: int
-    welfare_keur: NDArray[np.float64]  # (episodes,)
-    returns: dict[str, NDArray[np.float64]]  # by role, mean over its agents (episodes,)
-    lengths: NDArray[np.int64]  # (episodes,) env-steps
-
-
-def semi_markov_advantages(
-    rewards: NDArray[np.float32],
-    values: NDArray[np.float32],
-    decisions: NDArray[np.bool_],
-    terminated: NDArray[np.bool_],
-    after: NDArray[np.float32],
-    gamma: float,
-    gae_lambda: float,
-) -> NDArray[np.float32]:
-    """Generalised advantage estimation (Schulman et al. 2016) from decision to decision, many seats at once.
-
-    Args:
-        rewards: of each step and seat ``(steps, seats)``.
-        values: of each state, read at decisions only ``(steps, seats)``.
-        decisions: whether the seat had a choice ``(steps, seats)``.
-        terminated: whether the episode ended with the step ``(steps, seats)``.
-        after: value of the state after the last step, used where the episode goes on ``(seats,)``.
-        gamma: discount per step.
-        gae_lambda: decay per decision.
-
-    Returns:
-        Advantages ``(steps, seats)``, meaningful at decisions.
-    """
-    advantages = np.zeros_like(rewards)
-    ahead_value = after.astype(np.float64)
-    ahead_advantage = np.zeros_like(ahead_value)
-    earned = np.zeros_like(ahead_value)
-    elapsed = np.ones_like(ahead_value)
-    for t in range(len(rewards) - 1, -1, -1):
-        ended = terminated[t]
-        for array, value in ((ahead_value, 0.0), (ahead_advantage, 0.0), (earned, 0.0), (elapsed, 1.0)):
-            array[ended] = value
-        earned = rewards[t] + gamma * earned
-        elapsed = gamma * elapsed
-        chose = decisions[t]
-        advantage = earned + elapsed * ahead_value - values[t] + elapsed * gae_lambda * ahead_advantage
-        advantages[t][chose] = advantage[chose]
-        ahead_advantage = np.where(chose, advantage, ahead_advantage)
-        ahead_value = np.where(chose, values[t], ahead_value)
-        earned = np.where(chose, 0.0, earned)
-        elapsed = np.where(chose, 1.0, elapsed)
-    return advantages
-
-
-@dataclass
-class _Kept:
-    """A role's growing arrays during a rollout."""
-
-    packed: NDArray[np.float32]  # (room, packed_size)
-    actions: NDArray[np.int64]  # (room,)
-    logp: NDArray[np.float32]  # (room,)
-    logits: NDArray[np.float32]  # (room, actions)
-    step: NDArray[np.int64]  # (room,)
-    seat: NDArray[np.int64]  # (room,)
-    count: int = 0
-
-    @classmethod
-    def room_for(cls, role: str, rows: int) -> _Kept:
-        actions = len(action_names(role))
-        return cls(
-            packed=np.empty((rows, packed_size(role)), np.float32),
-            actions=np.empty(rows, np.int64),
-            logp=np.empty(rows, np.float32),
-            logits=np.empty((rows, actions), np.float32),
-            step=np.empty(rows, np.int64),
-            seat=np.empty(rows, np.int64),
-        )
 
 
 @dataclass
@@ -158,6 +50,9 @@ class Sampler:
         against_greedy: measure advantages against what the greedy player would still earn from each state on the very
             same future, instead of against a value network.
         threads: threads of the core.
+        central: pack what a central critic sees behind each observation.
+        memory: width of the memory of the policies that play; 0: they have none.
+        sequence: decisions of the longest sequence that a policy with a memory is trained on.
     """
 
     scenarios: Sequence[Scenario]
@@ -166,11 +61,14 @@ class Sampler:
     welfare_share: float
     against_greedy: bool = False
     threads: int = 1
+    central: bool = False
+    memory: int = 0
+    sequence: int = 16
     roles: tuple[str, ...] = field(init=False)
     _engine: Engine = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, Kept] = {}
         self._seat(self.scenarios)
 
     def _seat(self, scenarios: Sequence[Scenario]) -> None:
@@ -183,7 +81,9 @@ class Sampler:
         for n, scenario in enumerate(self.scenarios):
             filled = [ROLE_INDEX[agent.role] for agent in pack.seats(scenario)]
             role_of[n, : len(filled)] = filled
-        table = role_of[np.arange(self.num_envs) % len(self.scenarios)].ravel()
+        of_world = role_of[np.arange(self.num_envs) % len(self.scenarios)]
+        self._beyond = Beyond(of_world) if self.central else None
+        table = of_world.ravel()
         seats_of = {role: np.flatnonzero(table == ROLE_INDEX[role]) for role in ROLES}
         self._seats = {role: seats for role, seats in seats_of.items() if len(seats)}
         self.roles = tuple(self._seats)
@@ -192,7 +92,7 @@ class Sampler:
         for role, seats in self._seats.items():
             rows = self.length * len(seats)
             if role not in self._kept or len(self._kept[role].actions) < rows:
-                self._kept[role] = _Kept.room_for(role, rows)
+                self._kept[role] = Kept.room_for(role, rows, self.central, self.memory)
 
     def replace(self, scenarios: Sequence[Scenario]) -> None:
         """Play other scenarios from the next rollout on."""
@@ -224,7 +124,6 @@ class Sampler:
         engine, state = self._engine, self._engine.state
         engine.reset(seeds.integers(TRAINING_SEEDS_START, 2**32, self.num_envs).astype(np.uint64))
         seats = self.num_envs * engine.num_agents
-        observation = state.observation.reshape(seats, -1)
         mask = state.mask.reshape(seats, -1)
         actions = np.zeros((self.num_envs, engine.num_agents), np.int64)
         flat_actions = actions.reshape(seats)
@@ -234,6 +133,7 @@ class Sampler:
         ended = np.empty((self.length, self.num_envs), np.bool_)
         for kept in self._kept.values():
             kept.count = 0
+        memory = torch.zeros(seats, self.memory)
         unit_keur = self._money_unit()
         returns, lengths = np.zeros(seats), np.zeros(self.num_envs, np.int64)
         finish = self._finish if learn else None
@@ -242,10 +142,12 @@ class Sampler:
         for t in range(self.length):
             flat_actions[:] = mask.argmax(1)
             np.greater(mask.sum(1), 1, out=chose[t])
+            beyond = self._see_beyond()
             for role, role_seats in self._seats.items():
                 rows = role_seats[chose[t, role_seats]]
                 if len(rows):
-                    flat_actions[rows] = self._decide(role, players[role], t, rows, observation, mask, draws, explore)
+                    kept = self._keep(role, t, rows, beyond)
+                    flat_actions[rows] = self._decide(kept, players[role], rows, memory, draws, explore)
             engine.step(actions)
             rewards[t] = self._mixed(state.reward * REWARD_SCALE_KEUR, state.world["welfare"], unit_keur)
             returns += rewards[t]
@@ -256,6 +158,7 @@ class Sampler:
             if ended[t].any():
                 episodes.append((state.totals[ended[t], WELFARE], np.where(over, returns, np.nan), lengths[ended[t]]))
                 returns[over] = 0.0
+                memory[torch.from_numpy(over)] = 0.0
                 lengths[ended[t]] = 0
                 unit_keur = self._money_unit()
             if finish is not None:
@@ -265,19 +168,37 @@ class Sampler:
         for role, player in players.items() if learn else ():
             if role not in self._seats:
                 continue
-            if finish is not None:
-                value = after = None
-            elif player.values is not None:
-                kept = self._kept[role]
-                value = _in_pieces(player.values, torch.from_numpy(kept.packed[: kept.count])).numpy()
-                last = np.empty((len(self._seats[role]), packed_size(role)), np.float32)
-                _pack(last, self._seats[role], observation, mask)
-                after = _in_pieces(player.values, torch.from_numpy(last)).numpy()
-            else:
-                raise ValueError(f"{role}: no value network; give one, or measure against the greedy player")
+            value = after = None
+            if finish is None:
+                value, after = self._valued(role, player)
             earned = rewards if finish is None else progress
             decisions[role] = self._learnable(role, earned, value, after, chose, ended, gamma, gae_lambda)
         return self._played(decisions, episodes)
+
+    def _see_beyond(self) -> NDArray[np.float32] | None:
+        """What central critics see now, if there are any ``(num_envs, BEYOND_SIZE)``."""
+        return None if self._beyond is None else self._beyond(self._engine)
+
+    def _pack(
+        self, out: NDArray[np.float32], rows: NDArray[np.int64], beyond: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Write the packed observations of the seats ``rows`` into ``out``."""
+        state, seats = self._engine.state, len(self._world_of)
+        of_rows = None if beyond is None else beyond[self._world_of[rows]]
+        pack_rows(out, rows, state.observation.reshape(seats, -1), state.mask.reshape(seats, -1), of_rows)
+        return out
+
+    def _valued(self, role: str, player: Player) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values of the role's decisions ``(n,)``, and of the state after the last step ``(seats of the role,)``."""
+        if player.values is None:
+            raise ValueError(f"{role}: no value network; give one, or measure against the greedy player")
+        kept, seats = self._kept[role], self._seats[role]
+        last = self._pack(np.empty((len(seats), kept.packed.shape[1]), np.float32), seats, self._see_beyond())
+        value, after = (
+            torch.cat([player.values(piece) for piece in torch.from_numpy(packed).split(VALUE_ROWS)])
+            for packed in (kept.packed[: kept.count], last)
+        )
+        return value.numpy(), after.numpy()
 
     def _greedy_total(self, finish: Finish, unit_keur: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return of each seat's whole episode if the greedy player took over now ``(seats,)``."""
@@ -294,24 +215,31 @@ class Sampler:
     def _money_unit(self) -> NDArray[np.float64]:
         return money_unit_keur(self._engine.state.observation[:, 0])
 
+    def _keep(self, role: str, t: int, rows: NDArray[np.int64], beyond: NDArray[np.float32] | None) -> Kept:
+        """Room for the decisions of the seats ``rows``, which see what they see now."""
+        kept = self._kept[role].next(len(rows))
+        self._pack(kept.packed, rows, beyond)
+        kept.step[:] = t
+        kept.seat[:] = rows
+        return kept
+
     def _decide(
         self,
-        role: str,
+        kept: Kept,
         player: Player,
-        t: int,
         rows: NDArray[np.int64],
-        observation: NDArray[np.float32],
-        mask: NDArray[np.int8],
+        memory: Tensor,
         draws: torch.Generator,
         explore: bool,
     ) -> NDArray[np.int64]:
-        """Actions of the seats ``rows``, kept for learning."""
-        kept = self._kept[role]
-        here = slice(kept.count, kept.count + len(rows))
-        kept.count = here.stop
-        packed = kept.packed[here]
-        _pack(packed, rows, observation, mask)
-        logits = player.logits(torch.from_numpy(packed))
+        """Actions of the seats ``rows``, written to ``kept``; ``memory`` is that of all seats, which goes on."""
+        packed = torch.from_numpy(kept.packed)
+        if player.recall is None:
+            logits = player.logits(packed)
+        else:
+            before = memory[torch.from_numpy(rows)]
+            kept.memory[:] = before.numpy()
+            logits, memory[torch.from_numpy(rows)] = player.recall(packed, before)
         logp = torch.log_softmax(logits, -1)
         if explore:
             # The first action at which the cumulated probability reaches a draw from (0, 1]: never an illegal one.
@@ -320,12 +248,10 @@ class Sampler:
             action = (reached < draw * reached[:, -1:]).sum(-1)
         else:
             action = logp.argmax(-1)
-        kept.actions[here] = action.numpy()
-        kept.logp[here] = logp.gather(1, action[:, None])[:, 0].numpy()
-        kept.logits[here] = logits.numpy()
-        kept.step[here] = t
-        kept.seat[here] = rows
-        return kept.actions[here]
+        kept.actions[:] = action.numpy()
+        kept.logp[:] = logp.gather(1, action[:, None])[:, 0].numpy()
+        kept.logits[:] = logits.numpy()
+        return kept.actions
 
     def _learnable(
         self,
@@ -363,7 +289,15 @@ class Sampler:
             logits=torch.from_numpy(kept.logits[:n]),
             advantages=torch.from_numpy(advantages),
             targets=torch.from_numpy(advantages + table[step, place]),
+            sequences=self._sequences(kept, ended) if self.memory else None,
         )
+
+    def _sequences(self, kept: Kept, ended: NDArray[np.bool_]) -> Sequences:
+        """The role's decisions as pieces of episodes."""
+        step, seat = kept.step[: kept.count], kept.seat[: kept.count]
+        episode = (np.cumsum(ended, 0) - ended)[step, self._world_of[seat]]
+        index = cut_in_sequences(seat, step, episode, self.sequence)
+        return Sequences(index, torch.from_numpy(kept.memory[index[:, 0]]))
 
     def _played(
         self,
@@ -394,16 +328,3 @@ class Sampler:
         self._engine.close()
         if self._finish is not None:
             self._finish.close()
-
-
-def _pack(
-    out: NDArray[np.float32], rows: NDArray[np.int64], observation: NDArray[np.float32], mask: NDArray[np.int8]
-) -> None:
-    """Write the packed observations of the seats ``rows`` into ``out`` ``(len(rows), packed_size)``."""
-    np.take(observation, rows, 0, out=out[:, : layout.OBSERVATION_SIZE], mode="clip")
-    out[:, layout.OBSERVATION_SIZE :] = mask[rows, : out.shape[1] - layout.OBSERVATION_SIZE]
-
-
-def _in_pieces(values: Values, packed: Tensor) -> Tensor:
-    """A value network's pass over many rows, in pieces that stay in the cache."""
-    return torch.cat([values(piece) for piece in packed.split(VALUE_ROWS)])

@@ -46,6 +46,10 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     """
     folder = RunFolder(config.out)
     config = with_rollout_length(config)
+    if config.imitate != "none":
+        from patchpact.training.imitation import find_teacher
+
+        find_teacher(config.imitate)  # an unknown name is told before anything is written
     if resume:
         config = _settings_to_resume(folder, config)
     else:
@@ -129,15 +133,29 @@ class _Loop:
         self.folder, self.config, self.trainer, self.validation = folder, config, trainer, validation
         self.seconds_before = 0.0
         self.validated: float | None = None
+        self.start = time.monotonic()
         found = folder.checkpoint("last")
         if found is not None:
             place, state = found
             trainer.restore(place / "rllib", state.iteration)
             self.seconds_before, self.validated = state.seconds, state.validation
-        folder.cut_progress(trainer.iteration)
         best = folder.checkpoint("best")
         self.best = best[1].validation if best is not None else None
-        self.start = time.monotonic()
+        folder.cut_progress(trainer.iteration)
+        if found is None and config.imitate != "none":
+            self._imitate()
+
+    def _imitate(self) -> None:
+        """Start from a teacher's ways. The state then is that of iteration 0, also kept as ``imitated``, and the best
+        one until another validates better."""
+        from patchpact.training.imitation import imitate
+
+        networks, rounds = imitate(self.config, self.trainer.networks())
+        self.trainer.take_networks(networks)
+        self.folder.write_imitation(rounds)
+        self.best = self.validated = self._validate()
+        for name in ("imitated", "best", "last"):
+            self.folder.save_checkpoint(name, self.state, self._fill)
 
     @property
     def state(self) -> CheckpointState:
@@ -201,12 +219,13 @@ class _Loop:
             self.folder.save_checkpoint("last", self.state, self._fill)
 
     def _validate(self) -> float:
-        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network
+        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
         from patchpact.agents.roles import action_names
 
         policies = {}
         for role, weights in self.trainer.networks().items():
-            network = build_policy_network(action_names(role), self.config.hidden, self.config.network)
+            plain = build_policy_network(action_names(role), self.config.hidden, self.config.network)
+            network = with_memory(plain, self.config.hidden, self.config.memory)
             network.load_state_dict(weights)
             policies[role] = LearnedPolicy(role, network)
         return self.validation.welfare(policies)
@@ -218,7 +237,8 @@ class _Loop:
 
         self.trainer.save(place / "rllib")
         names = {role: action_names(role) for role in self.trainer.roles}
-        save_policy(place / "policy", self.trainer.networks(), names, self.config.hidden, self.config.network)
+        config, networks = self.config, self.trainer.networks()
+        save_policy(place / "policy", networks, names, config.hidden, config.network, config.memory)
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:

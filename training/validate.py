@@ -11,7 +11,7 @@ from patchpact.agents.policies import act_all
 from patchpact.agents.policies.learned import LearnedPolicy
 from patchpact.envs import make_vec
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
-from patchpact.training.rollout import money_unit_keur
+from patchpact.training.decisions import money_unit_keur
 
 
 class Validation:
@@ -34,13 +34,14 @@ class Validation:
 
 def _mean_welfare(worlds: Any, policies: Mapping[str, LearnedPolicy]) -> float:
     rng = np.random.default_rng(0)
+    players = {role: policy.fresh() for role, policy in policies.items()}
     observations, _ = worlds.reset(seed=VALIDATION_SEEDS_START)
     first = next(iter(observations.values()))["observation"]
     unit_keur = money_unit_keur(first[:, 0])
     welfare_keur = np.zeros(worlds.num_envs)
     running = np.ones(worlds.num_envs, dtype=bool)
     while running.any():
-        observations, _, terminations, truncations, infos = worlds.step(act_all(policies, observations, rng))
+        observations, _, terminations, truncations, infos = worlds.step(act_all(players, observations, rng))
         welfare_keur += np.where(running, infos["welfare_keur"], 0.0)
         running &= ~(terminations | truncations)
     return float(np.mean(welfare_keur / unit_keur))

@@ -24,7 +24,12 @@ REJECT = layout.VOTE_START + layout.VOTES.index("reject")
 
 
 class Policy(Protocol):
-    """Chooses the actions of one role."""
+    """Chooses the actions of one role.
+
+    A policy that remembers plays the agents of one batch, in an order that stays, from the start of their episodes
+    (``seat`` asks its cast for players anew for each batch); where worlds start over in mid-play, it is told by a
+    method ``reset(which)``, with the rows that forget.
+    """
 
     def act(self, observation: NDArray[Any], mask: NDArray[Any], rng: np.random.Generator) -> Any:
         """Choose legal actions.
@@ -78,7 +83,7 @@ class Oracle:
 
 
 def seat(cast: Cast, worlds: VectorEnv) -> Callable[[Observations, np.random.Generator], Actions]:
-    """The players of these worlds: a function from observations to everybody's actions."""
+    """The players of these worlds, from the start of their episodes: observations to everybody's actions."""
     if isinstance(cast, Joint):
         return cast.make(worlds).act
     policies = {role: cast(role) for role in worlds.roles}

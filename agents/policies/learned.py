@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from patchpact.agents.policies.memory import MEMORIES, MemoryPolicyNetwork
 from patchpact.agents.policies.network import (
     FlatPolicyNetwork,
     FlatValueNetwork,
@@ -49,14 +50,22 @@ NETWORKS = ("rows", "flat")
 """Kinds of networks: a row scorer, and a plain network over the whole observation."""
 
 
+PlainNetwork = PolicyNetwork | FlatPolicyNetwork
+
+
 def build_policy_network(
     action_names: Sequence[str], hidden: int, kind: str = "rows", shape: ObservationShape | None = None
-) -> PolicyNetwork | FlatPolicyNetwork:
+) -> PlainNetwork:
     """An untrained policy network for a role with these actions, under this version's layout if no shape is given."""
     shape = shape or current_shape()
     if kind == "flat":
         return FlatPolicyNetwork(shape.size, len(action_names), hidden)
     return PolicyNetwork(shape, action_names, layout.row_feature("on_motion"), hidden)
+
+
+def with_memory(network: PlainNetwork, hidden: int, memory: str = "none") -> PlainNetwork | MemoryPolicyNetwork:
+    """The network itself, or with ``memory`` ``"gru"`` the network behind an untrained memory."""
+    return MemoryPolicyNetwork(network, hidden) if memory == "gru" else network
 
 
 def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: float) -> None:
@@ -99,6 +108,9 @@ class LearnedPolicy:
     By default it acts deterministically (the legal action of highest probability), which is how evaluations
     report it; ``deterministic=False`` draws from its distribution with the caller's ``rng``.
 
+    A policy whose network remembers (``remembers``) plays one agent, or one batch in an order that stays: ``reset``
+    it where episodes start, and take a ``fresh`` one for others. A batch of another size starts anew.
+
     Args:
         role: the role it plays.
         network: the trained network.
@@ -110,7 +122,7 @@ class LearnedPolicy:
     def __init__(
         self,
         role: str,
-        network: PolicyNetwork | FlatPolicyNetwork,
+        network: PlainNetwork | MemoryPolicyNetwork,
         entries: NDArray[np.int64] | None = None,
         actions: NDArray[np.int64] | None = None,
         deterministic: bool = True,
@@ -120,19 +132,45 @@ class LearnedPolicy:
         self.deterministic = deterministic
         self._entries = entries
         self._actions = actions
+        self._memory: Tensor | None = None  # (n, hidden)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what it does depends on what it saw before."""
+        return isinstance(self.network, MemoryPolicyNetwork)
+
+    def reset(self, which: NDArray[np.bool_] | None = None) -> None:
+        """Forget: everything, or of a batch the rows ``which`` ``(n,)``, whose episodes have ended."""
+        if which is None or self._memory is None:
+            self._memory = None
+        else:
+            self._memory[torch.from_numpy(np.asarray(which))] = 0.0
+
+    def fresh(self) -> LearnedPolicy:
+        """The same policy with a memory of its own, which is empty."""
+        return LearnedPolicy(self.role, self.network, self._entries, self._actions, self.deterministic)
 
     def logits(self, observation: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.float32]:
-        """Masked logits ``(n, known actions)`` for observations ``(n, D)`` and masks ``(n, actions)``."""
+        """Masked logits ``(n, known actions)`` for observations ``(n, D)`` and masks ``(n, actions)``.
+
+        A network that remembers also takes the step into its memory, where more than one action is legal.
+        """
         if self._entries is not None:
             observation = observation[:, self._entries]
         if self._actions is not None:
             mask = mask[:, self._actions]
+        seen = torch.from_numpy(np.ascontiguousarray(observation, dtype=np.float32))
+        legal = torch.from_numpy(np.ascontiguousarray(mask))
         with torch.no_grad():
-            scores: NDArray[np.float32] = self.network(
-                torch.from_numpy(np.ascontiguousarray(observation, dtype=np.float32)),
-                torch.from_numpy(np.ascontiguousarray(mask)),
-            ).numpy()
-        return scores
+            if isinstance(self.network, MemoryPolicyNetwork):
+                if self._memory is None or len(self._memory) != len(seen):
+                    self._memory = torch.zeros(len(seen), self.network.hidden)
+                scores, after = self.network(seen, legal, self._memory)
+                self._memory = torch.where(((legal != 0).sum(1) > 1)[:, None], after, self._memory)
+            else:
+                scores = self.network(seen, legal)
+        found: NDArray[np.float32] = scores.numpy()
+        return found
 
     def act(self, observation: NDArray[Any], mask: NDArray[Any], rng: np.random.Generator) -> Any:
         """Choose legal actions.
@@ -176,8 +214,8 @@ class LearnedPolicies(Mapping[str, LearnedPolicy]):
         return len(self.roles)
 
     def __call__(self, role: str) -> LearnedPolicy:
-        """The policy of ``role``, so that these policies serve wherever a factory by role does."""
-        return self.roles[role]
+        """A fresh policy of ``role``, so that these policies serve wherever a factory by role does."""
+        return self.roles[role].fresh()
 
 
 def _entry_names() -> list[str]:
@@ -190,6 +228,7 @@ def save_policy(
     action_names: Mapping[str, Sequence[str]],
     hidden: int,
     kind: str = "rows",
+    memory: str = "none",
 ) -> None:
     """Write a policy folder.
 
@@ -199,6 +238,7 @@ def save_policy(
         action_names: for each role its actions in order.
         hidden: width of the networks' hidden layers.
         kind: of the networks, see ``NETWORKS``.
+        memory: of the networks, see ``MEMORIES``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for role, state in networks.items():
@@ -210,6 +250,7 @@ def save_policy(
         "format": FORMAT,
         "layout_version": layout.LAYOUT_VERSION,
         "network": kind,
+        "memory": memory,
         "hidden": hidden,
         "shape": vars(current_shape()),
         "roles": {role: {"actions": list(action_names[role])} for role in networks},
@@ -272,7 +313,11 @@ def _load_role(
     kind = description["network"]
     if kind not in NETWORKS:
         raise ValueError(f"{file}: network {kind!r} is unknown to this version; update patchpact")
-    network = build_policy_network(names, description["hidden"], kind, ObservationShape(**description["shape"]))
+    memory, hidden = description.get("memory", "none"), description["hidden"]
+    if memory not in MEMORIES:
+        raise ValueError(f"{file}: memory {memory!r} is unknown to this version; update patchpact")
+    plain = build_policy_network(names, hidden, kind, ObservationShape(**description["shape"]))
+    network = with_memory(plain, hidden, memory)
     weights = place / f"{role}.safetensors"
     try:
         network.load_state_dict(load_file(weights))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -125,7 +126,7 @@ def pool(embedded: Tensor, present: Tensor) -> Tensor:
     return torch.cat([mean, highest], -1)
 
 
-def _gain(layer: nn.Linear, gain: float) -> nn.Linear:
+def small(layer: nn.Linear, gain: float) -> nn.Linear:
     """Initialise a head: orthogonal with a small gain (0: exactly zero), no bias."""
     if gain:
         nn.init.orthogonal_(layer.weight, gain)
@@ -134,6 +135,15 @@ def _gain(layer: nn.Linear, gain: float) -> nn.Linear:
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+class View(NamedTuple):
+    """What a policy network makes of observations, beside its trunk, before it scores actions."""
+
+    rows: Tensor  # (n, rows, row_width) compressed
+    embedded: Tensor  # (n, rows, hidden)
+    slots: Tensor  # (n, slots, 16)
+    direct: Tensor  # (n, global_width + row_width) globals and the motion's row
 
 
 class PolicyNetwork(nn.Module):
@@ -158,16 +168,20 @@ class PolicyNetwork(nn.Module):
         self.encoder = RowEncoder(shape, hidden)
         self.slot_encoder = nn.Linear(shape.slot_width, 16)
         self.trunk = nn.Linear(3 * hidden + shape.global_width + shape.row_width + 32, hidden)
-        self.plain_head = _gain(nn.Linear(hidden, len(heads.plain)), 0.01)
-        self.plain_skip = _gain(nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0)
-        self.row_head = _gain(nn.Linear(hidden, len(heads.by_row)), 0.01)
-        self.row_skip = _gain(nn.Linear(shape.row_width, len(heads.by_row), bias=False), 0.0)
-        self.row_context = _gain(nn.Linear(hidden, len(heads.by_row)), 0.01)
+        self.plain_head = small(nn.Linear(hidden, len(heads.plain)), 0.01)
+        self.plain_skip = small(nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0)
+        self.row_head = small(nn.Linear(hidden, len(heads.by_row)), 0.01)
+        self.row_skip = small(nn.Linear(shape.row_width, len(heads.by_row), bias=False), 0.0)
+        self.row_context = small(nn.Linear(hidden, len(heads.by_row)), 0.01)
         if heads.by_slot:
-            self.slot_head = _gain(nn.Linear(16 + hidden, len(heads.by_slot)), 0.01)
+            self.slot_head = small(nn.Linear(16 + hidden, len(heads.by_slot)), 0.01)
 
     def forward(self, observation: Tensor, mask: Tensor) -> Tensor:
         """Masked logits ``(n, actions)`` for observations ``(n, size)`` and masks ``(n, actions)``."""
+        return self.score(*self.look(observation), mask)
+
+    def look(self, observation: Tensor) -> tuple[Tensor, View]:
+        """The trunk ``(n, hidden)`` of observations ``(n, size)``, and what else scores read."""
         raw_rows, raw_slots, raw_globals = self.shape.split(observation)
         rows, slots, globals_ = compress(raw_rows), compress(raw_slots), compress(raw_globals)
         embedded = self.encoder(rows, globals_)
@@ -178,13 +192,17 @@ class PolicyNetwork(nn.Module):
         pooled = pool(embedded, raw_rows[..., 0])
         pooled_slots = pool(slot_view, raw_slots[..., 0])
         trunk = torch.relu(self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1)))
+        return trunk, View(rows, embedded, slot_view, torch.cat([globals_, motion_row], -1))
+
+    def score(self, trunk: Tensor, seen: View, mask: Tensor) -> Tensor:
+        """Masked logits ``(n, actions)`` of what ``look`` gave."""
         blocks = [
-            self.plain_head(trunk) + self.plain_skip(torch.cat([globals_, motion_row], -1)),
-            (self.row_head(embedded) + self.row_skip(rows) + self.row_context(trunk).unsqueeze(1)).flatten(1),
+            self.plain_head(trunk) + self.plain_skip(seen.direct),
+            (self.row_head(seen.embedded) + self.row_skip(seen.rows) + self.row_context(trunk).unsqueeze(1)).flatten(1),
         ]
         if self.heads.by_slot:
             context = trunk.unsqueeze(1).expand(-1, self.shape.slots, -1)
-            blocks.append(self.slot_head(torch.cat([slot_view, context], -1)).flatten(1))
+            blocks.append(self.slot_head(torch.cat([seen.slots, context], -1)).flatten(1))
         return masked_logits(torch.cat(blocks, -1).index_select(1, self.order), mask)
 
 
@@ -208,8 +226,8 @@ class ValueNetwork(nn.Module):
             nn.Linear(hidden, hidden),
             nn.Tanh(),
         )
-        self.head = _gain(nn.Linear(hidden, 1), 0.1)
-        self.skip = _gain(nn.Linear(2 * shape.global_width, 1, bias=False), 0.0)
+        self.head = small(nn.Linear(hidden, 1), 0.1)
+        self.skip = small(nn.Linear(2 * shape.global_width, 1, bias=False), 0.0)
 
     def forward(self, observation: Tensor) -> Tensor:
         """Values ``(n,)`` for observations ``(n, size)``, in the unit of the training reward."""
@@ -236,7 +254,15 @@ class FlatPolicyNetwork(nn.Module):
 
     def forward(self, observation: Tensor, mask: Tensor) -> Tensor:
         """Masked logits ``(n, actions)`` for observations ``(n, size)`` and masks ``(n, actions)``."""
-        return masked_logits(self.layers(observation), mask)
+        return self.score(*self.look(observation), mask)
+
+    def look(self, observation: Tensor) -> tuple[Tensor, None]:
+        """The last hidden layer ``(n, hidden)`` of observations ``(n, size)``; scores read nothing else."""
+        return self.layers[:-1](observation), None
+
+    def score(self, trunk: Tensor, seen: None, mask: Tensor) -> Tensor:
+        """Masked logits ``(n, actions)`` of what ``look`` gave."""
+        return masked_logits(self.layers[-1](trunk), mask)
 
 
 class FlatValueNetwork(nn.Module):
@@ -253,5 +279,5 @@ class FlatValueNetwork(nn.Module):
 
 
 def _plain_layers(size: int, out: int, hidden: int, gain: float) -> nn.Sequential:
-    head = _gain(nn.Linear(hidden, out), gain)
+    head = small(nn.Linear(hidden, out), gain)
     return nn.Sequential(nn.Linear(size, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), head)

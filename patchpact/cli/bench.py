@@ -43,12 +43,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--clients", type=whole_number(1), default=8, metavar="N", help="open connections, serve only (default 8)"
     )
     parser.add_argument("--network", choices=("flat", "rows"), default="flat", help="train only (default flat)")
+    parser.add_argument(
+        "--profile", action="store_true", help="train only: seconds of an iteration by phase, of the batched runner"
+    )
     add_settings(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print a row for each scenario, runner or size."""
+    """Measure and print a row for each scenario, runner, size or phase."""
     from patchpact.envs import bench
     from patchpact.scenarios import load_scenario
 
@@ -64,6 +67,16 @@ def run(args: argparse.Namespace) -> int:
             from patchpact.ecosystem.service.load import bench_serve
 
             rows += bench_serve(world, tenants=args.tenants, clients=args.clients, seconds=args.seconds)
+        elif args.what == "train" and args.profile:
+            from dataclasses import replace
+
+            from patchpact.training.bench import SETTINGS
+            from patchpact.training.phases import profile_train
+
+            threads = args.threads or 1
+            rows += profile_train(
+                replace(SETTINGS, scenario=scenario, num_envs=args.num_envs, network=args.network, threads=threads)
+            )
         elif args.what == "train":
             from patchpact.training.bench import bench_train
 

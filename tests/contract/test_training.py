@@ -225,12 +225,89 @@ def test_full_disk_gives_one_line_and_resumes(run: Path, tmp_path: Path, monkeyp
     assert curve(Path(out)) == curve(run)
 
 
-@pytest.mark.parametrize("change", [{"baseline": "value"}, {"network": "flat", "baseline": "value"}, {"graphs": 2}])
+MAPPO = {"baseline": "value", "critic": "central"}
+GRU = {"memory": "gru", "memory_length": 4}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"baseline": "value"},
+        {"network": "flat", "baseline": "value"},
+        {"graphs": 2},
+        {**MAPPO, "graphs": 2},
+        {**GRU, **MAPPO, "network": "flat", "imitate": "greedy", "imitate_timesteps": 32},
+    ],
+)
 def test_kinds_of_runs_train_and_load(change: dict, tmp_path: Path) -> None:
     run = train(replace(TINY, timesteps=4 * 16, out=str(tmp_path / "run"), **change), progress=False)
     assert len(curve(run)) == 1
     drawn = states("it")
     assert drawn[1][np.arange(len(drawn[1])), load_policy(run)["it"].act(*drawn, np.random.default_rng(0))].all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [MAPPO, GRU, {"imitate": "net-gain", "imitate_timesteps": 100}])
+def test_variants_resume_bit_identically(change: dict, tmp_path: Path) -> None:
+    """Stopped after two of four iterations. A constant step size: it would depend on where the run was to end."""
+    config = replace(TINY, timesteps=4 * 4 * 16, lr_end=TINY.lr, entropy_end=TINY.entropy, **change)
+    whole = train(replace(config, out=str(tmp_path / "whole")), progress=False)
+    part = train(replace(config, timesteps=2 * 4 * 16, out=str(tmp_path / "part")), progress=False)
+    resume(part, timesteps=config.timesteps, progress=False)
+    assert len(curve(whole)) == 4
+    assert curve(part) == curve(whole)
+    for role in load_policy(whole):
+        files = [run / "checkpoints" / "last" / "policy" / f"{role}.safetensors" for run in (whole, part)]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_policy_with_a_memory_and_a_central_critic_acts_as_inside_training(tmp_path: Path) -> None:
+    """Same logits on the recorded decisions; the critic stays behind."""
+    torch = pytest.importorskip("torch")
+    from patchpact.agents.policies.learned import save_policy
+    from patchpact.training.rllib.module import unpack
+    from patchpact.training.rllib.trainer import Trainer
+
+    trainer = Trainer(with_rollout_length(replace(TINY, **GRU, **MAPPO)))
+    try:
+        trainer.step()
+        save_policy(tmp_path, trainer.networks(), {r: action_names(r) for r in ROLES}, TINY.hidden, "rows", "gru")
+        policies = load_policy(tmp_path)
+        runner = trainer.algorithm.env_runner
+        runner.begin_iteration(0, 7)
+        (batch,) = runner.sample()
+        for role, rows in batch.policy_batches.items():
+            policy, actions = policies(role), len(action_names(role))
+            starts = (rows["memory_before"] == 0).all(1)
+            assert 0 < int(starts.sum()) < len(starts)
+            for place in range(rows["obs"].shape[1]):
+                here = starts & rows["loss_mask"][:, place]
+                observation, mask = unpack(rows["obs"][:, place], actions)
+                exported = policy.logits(observation.numpy(), mask.numpy())
+                inside = rows["action_dist_inputs"][:, place].numpy()
+                assert np.allclose(exported[here], inside[here], atol=1e-5)
+                assert mask[here][torch.arange(int(here.sum())), rows["actions"][here, place]].all()
+    finally:
+        trainer.close()
+
+
+def test_networks_that_are_taken_reach_learner_and_runner() -> None:
+    torch = pytest.importorskip("torch")
+    from patchpact.training.rllib.trainer import Trainer
+
+    trainer = Trainer(with_rollout_length(TINY))
+    try:
+        changed = {
+            role: {name: value + 0.5 for name, value in state.items()} for role, state in trainer.networks().items()
+        }
+        trainer.take_networks(changed)
+        for role, state in trainer.networks().items():
+            inside = trainer.algorithm.env_runner.module[role].unwrapped().policy.state_dict()
+            for name, value in state.items():
+                assert torch.equal(value, changed[role][name])
+                assert torch.equal(inside[name], value)
+    finally:
+        trainer.close()
 
 
 def test_the_stock_runner_still_trains(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from ray.rllib.algorithms.ppo.torch.ppo_torch_learner import PPOTorchLearner
 from ray.rllib.connectors.learner import GeneralAdvantageEstimation
+from ray.rllib.core.columns import Columns
 from ray.rllib.policy.sample_batch import MultiAgentBatch
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 
 from patchpact.training.rllib.minibatches import even_minibatches
+from patchpact.training.rllib.module import MEMORY
 from patchpact.training.rllib.stock_advantages import DecisionAdvantages
 
 
@@ -41,6 +43,18 @@ class NegotiationLearner(PPOTorchLearner):
         """RLlib's place to choose minibatches."""
         batch = self._make_batch_if_necessary(training_data=training_data)
         return even_minibatches(batch, num_epochs, minibatch_size or batch.count)
+
+    def compute_loss_for_module(
+        self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]
+    ) -> torch.Tensor:
+        """RLlib's loss; of sequences, that of their decisions one behind the other, without the padding."""
+        if MEMORY in batch:
+            valid = batch[Columns.LOSS_MASK]
+            batch = {n: column[valid] for n, column in batch.items() if n not in (MEMORY, Columns.LOSS_MASK)}
+        loss: torch.Tensor = super().compute_loss_for_module(
+            module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
+        )
+        return loss
 
     def postprocess_gradients_for_module(
         self, *, module_id: str, config: Any = None, module_gradients_dict: dict[Any, torch.Tensor]

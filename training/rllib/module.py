@@ -7,45 +7,78 @@ from typing import Any
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
-from torch import Tensor
+from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import build_policy_network, build_value_network, lean_towards_gains
+from patchpact.agents.policies.learned import (
+    build_policy_network,
+    build_value_network,
+    lean_towards_gains,
+    with_memory,
+)
+from patchpact.agents.policies.memory import MemoryPolicyNetwork
 from patchpact.agents.policies.network import PolicyNetwork
 from patchpact.agents.roles import layout
+from patchpact.training.central import BEYOND_SIZE, CentralCritic
+
+MEMORY = "memory_before"
+"""Column of the memory before each sequence ``(sequences, hidden)``."""
 
 
-def unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
-    """Observation ``(n, D)`` and mask ``(n, actions)`` of packed observations."""
-    return packed[:, : layout.OBSERVATION_SIZE], packed[:, layout.OBSERVATION_SIZE :]
+def unpack(packed: Tensor, actions: int | None = None) -> tuple[Tensor, Tensor]:
+    """Observation ``(n, D)`` and mask ``(n, actions)`` of packed observations; what follows is a central critic's."""
+    end = None if actions is None else layout.OBSERVATION_SIZE + actions
+    return packed[:, : layout.OBSERVATION_SIZE], packed[:, layout.OBSERVATION_SIZE : end]
 
 
 class RoleModule(TorchRLModule, ValueFunctionAPI):
     """Policy and value network of a role. Illegal actions get no probability, in training and in inference.
 
     ``model_config``: the role's ``action_names``, and of the run's settings ``network``, ``hidden``, ``prior``,
-    ``welfare_share`` and ``baseline``; with baseline ``"rollout"`` there is no value network.
+    ``welfare_share``, ``memory``, ``baseline`` and ``critic``; with baseline ``"rollout"`` there is no value network.
+
+    A batch has a row for each decision. Where the policy remembers it has one for each sequence of decisions, padded,
+    with a loss mask and the memory before (``MEMORY``); outputs then are of the decisions alone, one behind the other.
     """
 
     def setup(self) -> None:
         """Build the networks."""
         given = self.model_config
-        self.policy = build_policy_network(given["action_names"], given["hidden"], given["network"])
-        if isinstance(self.policy, PolicyNetwork):
-            lean_towards_gains(self.policy, given["prior"], given["welfare_share"])
-        learned = given["baseline"] == "value"
-        self.value = build_value_network(given["hidden"], given["network"]) if learned else None
+        self.actions = len(given["action_names"])
+        plain = build_policy_network(given["action_names"], given["hidden"], given["network"])
+        if isinstance(plain, PolicyNetwork):
+            lean_towards_gains(plain, given["prior"], given["welfare_share"])
+        self.policy = with_memory(plain, given["hidden"], given["memory"])
+        self.value: nn.Module | None = None
+        if given["baseline"] == "value" and given["critic"] == "central":
+            self.value = CentralCritic(given["hidden"], given["network"])
+        elif given["baseline"] == "value":
+            self.value = build_value_network(given["hidden"], given["network"])
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Tensor]:
-        return {Columns.ACTION_DIST_INPUTS: self.logits(batch[Columns.OBS])}
+        packed = batch[Columns.OBS]
+        if isinstance(self.policy, MemoryPolicyNetwork):
+            valid = batch[Columns.LOSS_MASK]
+            logits = self.policy.over(*unpack(packed[valid], self.actions), batch[MEMORY], valid)
+            return {Columns.ACTION_DIST_INPUTS: logits}
+        return {Columns.ACTION_DIST_INPUTS: self.logits(packed)}
 
     def logits(self, packed: Tensor) -> Tensor:
-        """Masked logits ``(n, actions)`` of packed observations."""
-        scores: Tensor = self.policy(*unpack(packed))
+        """Masked logits ``(n, actions)`` of packed observations, of a policy that does not remember."""
+        scores: Tensor = self.policy(*unpack(packed, self.actions))
         return scores
+
+    def recall(self, packed: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Masked logits ``(n, actions)`` and memories after, of a policy that remembers."""
+        logits, after = self.policy(*unpack(packed, self.actions), memory)
+        return logits, after
 
     def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
         """Values ``(n,)`` of the batch's observations."""
-        observation, _ = unpack(batch[Columns.OBS])
+        packed = batch[Columns.OBS]
+        observation, _ = unpack(packed, self.actions)
         assert self.value is not None
-        value: Tensor = self.value(observation)
+        if isinstance(self.value, CentralCritic):
+            value: Tensor = self.value(observation, packed[:, -BEYOND_SIZE:])
+        else:
+            value = self.value(observation)
         return value

@@ -30,11 +30,11 @@ from ray.rllib.utils.metrics import (
 
 from patchpact.agents.roles import action_names
 from patchpact.scenarios import Scenario, load_scenario
+from patchpact.training.decisions import Decisions, Played, Player
+from patchpact.training.graphs import drawn_scenarios
+from patchpact.training.rllib.module import MEMORY
 from patchpact.training.rllib.spaces import packed_space
-from patchpact.training.rollout import Decisions, Played, Player, Sampler
-
-SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
-"""Ranges from which graphs are drawn anew."""
+from patchpact.training.rollout import Sampler
 
 
 def seed_streams(seeds: np.random.SeedSequence) -> None:
@@ -91,21 +91,14 @@ class BatchedRunner(EnvRunner, Checkpointable):
             float(given["welfare_share"]),
             against_greedy=given["baseline"] == "rollout",
             threads=int(given["threads"]) if not self.worker_index else 1,
+            central=given["critic"] == "central",
+            memory=int(given["memory"]),
+            sequence=int(given["memory_length"]),
         )
 
     def _drawn(self) -> list[Scenario]:
-        """Scenarios on graphs that nobody saw before."""
         given = self.config.env_config
-        found = []
-        for _ in range(int(given["graphs"])):
-            sizes = {
-                name: int(self._graphs.integers(low, high + 1))
-                for name, (low, high) in (("services", SERVICES), ("tenants", TENANTS), ("vendors", VENDORS))
-            }
-            sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
-            seed = int(self._graphs.integers(2**31, 2**32))
-            found.append(load_scenario("generated-v1", scenario_seed=seed, **sizes, **given["overrides"]))
-        return found
+        return drawn_scenarios(int(given["graphs"]), self._graphs, given["overrides"])
 
     def make_module(self) -> None:
         """See ``EnvRunner.make_module``."""
@@ -152,7 +145,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
             self._log(played)
             steps += played.env_steps
             episodes += len(played.welfare_keur)
-            rows = {role: _rows(decisions) for role, decisions in played.decisions.items()}
+            rows = {role: rows_of(decisions) for role, decisions in played.decisions.items()}
             batches.append(MultiAgentBatch(rows, env_steps=played.env_steps))
         return batches
 
@@ -166,7 +159,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
     def _player(self, role: str) -> Player:
         module = self.module[role].unwrapped()
         values = None if module.value is None else lambda packed: module.compute_values({Columns.OBS: packed})
-        return Player(lambda packed: module.logits(packed), values)
+        return Player(module.logits, values, module.recall if self.config.env_config["memory"] else None)
 
     def _log(self, played: Played) -> None:
         self.num_env_steps_sampled_lifetime += played.env_steps
@@ -193,7 +186,8 @@ class BatchedRunner(EnvRunner, Checkpointable):
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """See ``EnvRunner.get_spaces``; the agents of a role share its spaces."""
         roles = self.config.env_config["roles"]
-        seen = gym.spaces.Dict({role: packed_space(role) for role in roles})
+        central = self.config.env_config["critic"] == "central"
+        seen = gym.spaces.Dict({role: packed_space(role, central) for role in roles})
         done = gym.spaces.Dict({role: gym.spaces.Discrete(len(action_names(role))) for role in roles})
         by_role = {role: (seen[role], done[role]) for role in roles}
         return {INPUT_ENV_SPACES: (seen, done), INPUT_ENV_SINGLE_SPACES: (seen, done), **by_role}
@@ -240,18 +234,24 @@ class BatchedRunner(EnvRunner, Checkpointable):
             self.sampler.close()
 
 
-def _rows(decisions: Decisions) -> SampleBatch:
-    """A role's decisions as RLlib's batch; advantages scaled to a standard deviation of 1."""
+def rows_of(decisions: Decisions) -> SampleBatch:
+    """A role's decisions as RLlib's batch; advantages scaled to a standard deviation of 1.
+
+    A row is a decision, or where the policy remembers a padded sequence of them (see ``RoleModule``).
+    """
     advantages = decisions.advantages
     if len(advantages) > 1:
         advantages = (advantages - advantages.mean()) / advantages.std().clamp(min=1e-6)
-    return SampleBatch(
-        {
-            Columns.OBS: decisions.packed,
-            Columns.ACTIONS: decisions.actions,
-            Columns.ACTION_LOGP: decisions.logp,
-            Columns.ACTION_DIST_INPUTS: decisions.logits,
-            Postprocessing.ADVANTAGES: advantages,
-            Postprocessing.VALUE_TARGETS: decisions.targets,
-        }
-    )
+    columns = {
+        Columns.OBS: decisions.packed,
+        Columns.ACTIONS: decisions.actions,
+        Columns.ACTION_LOGP: decisions.logp,
+        Columns.ACTION_DIST_INPUTS: decisions.logits,
+        Postprocessing.ADVANTAGES: advantages,
+        Postprocessing.VALUE_TARGETS: decisions.targets,
+    }
+    if decisions.sequences is None:
+        return SampleBatch(columns)
+    index = torch.from_numpy(decisions.sequences.index)
+    padded = {name: column[index.clamp(min=0)] for name, column in columns.items()}
+    return SampleBatch({**padded, Columns.LOSS_MASK: index >= 0, MEMORY: decisions.sequences.memory})

@@ -13,8 +13,8 @@ from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from patchpact.agents.roles import ROLE_INDEX, ROLES, action_names
 from patchpact.envs import REWARD_SCALE_KEUR, make
 from patchpact.training.config import TRAINING_SEEDS_START
+from patchpact.training.decisions import money_unit_keur
 from patchpact.training.rllib.spaces import packed_space
-from patchpact.training.rollout import money_unit_keur
 
 
 def agent_number(agent: str) -> int:

@@ -30,6 +30,9 @@ from patchpact.training.rllib.spaces import Spaces, packed_space
 from patchpact.training.rllib.stock_environment import NegotiationEnv, module_of
 from patchpact.training.rllib.stock_runner import FreshWorldsRunner
 
+START_TRIES = 3
+"""How often ray is started before its failure counts."""
+
 
 def roles_played(config: TrainConfig) -> tuple[str, ...]:
     """Roles that agents of the run's scenarios play, in the package's order."""
@@ -47,6 +50,9 @@ def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:
         "welfare_share": config.welfare_share,
         "graphs": config.graphs,
         "baseline": config.baseline,
+        "critic": config.critic,
+        "memory": config.hidden if config.memory == "gru" else 0,
+        "memory_length": config.memory_length,
         "threads": config.threads,
         "roles": tuple(roles),
     }
@@ -57,7 +63,7 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
     specs = {
         role: RLModuleSpec(
             module_class=RoleModule,
-            observation_space=packed_space(role),
+            observation_space=packed_space(role, config.critic == "central"),
             action_space=gym.spaces.Discrete(len(action_names(role))),
             model_config={
                 "action_names": tuple(action_names(role)),
@@ -66,6 +72,8 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
                 "welfare_share": config.welfare_share,
                 "network": config.network,
                 "baseline": config.baseline,
+                "critic": config.critic,
+                "memory": config.memory,
             },
         )
         for role in roles
@@ -144,7 +152,7 @@ class Trainer:
         self.roles = roles_played(config)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
-            _start_ray(config)
+            start_ray(config)
         torch.set_num_threads(config.threads)
         seed_streams(np.random.SeedSequence([config.seed]))
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
@@ -191,6 +199,20 @@ class Trainer:
             for role in self.roles
         }
 
+    def take_networks(self, networks: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+        """Go on with these states of the policy networks, by role."""
+
+        def take(learner: Any) -> None:
+            for role, state in networks.items():
+                learner.module[role].unwrapped().policy.load_state_dict(state)
+
+        self.algorithm.learner_group.foreach_learner(take)
+        self.algorithm.env_runner_group.sync_weights(
+            from_worker_or_learner_group=self.algorithm.learner_group,
+            policies=list(self.roles),
+            inference_only=False,
+        )
+
     def save(self, folder: Path) -> None:
         """Write everything a later ``restore`` needs into ``folder``."""
         self.algorithm.save_to_path(str(folder.resolve()))
@@ -207,16 +229,24 @@ class Trainer:
             ray.shutdown()
 
 
-def _start_ray(config: TrainConfig) -> None:
+def start_ray(config: TrainConfig) -> None:
     """Connect to the cluster that ``RAY_ADDRESS`` names, else start ray in this machine, quietly."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if "RAY_ADDRESS" in os.environ:
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
         return
-    ray.init(
-        address="local",  # not whatever cluster happens to run on this machine
-        num_cpus=max(1, config.num_env_runners + 1),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    for attempt in range(START_TRIES):
+        try:
+            ray.init(
+                address="local",  # not whatever cluster happens to run on this machine
+                num_cpus=max(1, config.num_env_runners + 1),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:
+            # ray gives its own processes 30 s, which a busy machine may not manage at the first try.
+            if "timed out during startup" not in str(error) or attempt == START_TRIES - 1:
+                raise
+            ray.shutdown()

@@ -26,6 +26,13 @@ def test_reward_shares() -> None:
         ({"num_envs": 2.5}, "num_envs"),
         ({"incident_loss": "none"}, "incident_loss"),
         ({"scenario": ()}, "scenario"),
+        ({"critic": "global", "baseline": "value"}, "critic"),
+        ({"critic": "central"}, "critic"),
+        ({"critic": "central", "baseline": "value", "runner": "stock"}, "critic"),
+        ({"memory": "lstm"}, "memory"),
+        ({"memory": "gru", "baseline": "value", "runner": "stock"}, "memory"),
+        ({"memory_length": 0}, "memory_length"),
+        ({"imitate_timesteps": 0}, "imitate_timesteps"),
     ],
 )
 def test_bad_values_are_named(values: dict, name: str) -> None:

@@ -8,7 +8,9 @@ from patchpact.agents.roles import action_names, layout
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.finish import Finish
 from patchpact.scenarios import load_scenario
-from patchpact.training.rollout import Player, Sampler, packed_size, semi_markov_advantages
+from patchpact.training.advantages import semi_markov_advantages
+from patchpact.training.decisions import Player, packed_size
+from patchpact.training.rollout import Sampler
 
 TOY = load_scenario("toy-v1", windows=3, incident_loss="expected")
 TWO = load_scenario("bank-of-anthos-v1", windows=2, incident_loss="expected")

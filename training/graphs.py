@@ -1,0 +1,33 @@
+"""Scenarios on graphs that nobody saw before, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from patchpact.scenarios import Scenario, load_scenario
+
+SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
+"""Ranges from which graphs are drawn anew."""
+
+
+def drawn_scenarios(graphs: int, rng: np.random.Generator, overrides: Mapping[str, Any]) -> list[Scenario]:
+    """So many scenarios ``generated-v1`` of drawn sizes.
+
+    Args:
+        graphs: how many.
+        rng: draws sizes and graphs.
+        overrides: parameters by name.
+    """
+    found = []
+    for _ in range(graphs):
+        sizes = {
+            name: int(rng.integers(low, high + 1))
+            for name, (low, high) in (("services", SERVICES), ("tenants", TENANTS), ("vendors", VENDORS))
+        }
+        sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
+        seed = int(rng.integers(2**31, 2**32))
+        found.append(load_scenario("generated-v1", scenario_seed=seed, **sizes, **overrides))
+    return found
