@@ -45,7 +45,7 @@ class TrainConfig:
             process, one gives the same curve from another machine.
         num_gpus_per_learner: GPUs of a learner, or of this process where it learns itself; 0 learns on the CPU.
         ray_address: a ray cluster to train on, such as "10.0.0.5:6379"; without it the one that RAY_ADDRESS names,
-            else this machine alone.
+            else this machine alone. It is not kept in the run folder.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
             less than an episode would never show the late windows. 0 becomes the longest episode.
         minibatch: decisions of a role in a gradient step.

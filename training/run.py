@@ -50,7 +50,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     if resume:
         config = _settings_to_resume(folder, config)
     else:
-        folder.create(config)
+        folder.create(replace(config, ray_address=""))  # the cluster may be gone when the run is resumed
     folder.lock()
     try:
         with warnings.catch_warnings():
@@ -92,7 +92,7 @@ def _settings_to_resume(folder: RunFolder, asked: TrainConfig) -> TrainConfig:
                 " resume it with its own settings or start another"
             )
     if longer != kept:
-        write_text(folder.path / "config.json", longer.to_json())
+        write_text(folder.path / "config.json", replace(longer, ray_address="").to_json())
         folder.evaluation_file.unlink(missing_ok=True)
     return longer
 

@@ -12,6 +12,8 @@ import torch
 
 from patchpact.training.config import TrainConfig
 
+ATTEMPTS = 3
+"""How often ray is started here before its failure is told."""
 ANSWER_S = 10.0
 """How long a cluster is given to answer."""
 
@@ -30,10 +32,7 @@ def start_ray(config: TrainConfig) -> None:
     address = config.ray_address or os.environ.get("RAY_ADDRESS", "")
     if address in ("", "local"):
         own = 1 + config.num_env_runners + config.num_learners
-        # "local", lest ray joins a cluster that happens to run in this machine.
-        ray.init(
-            address="local", num_cpus=own, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
-        )
+        _start_here(own)
         there = float(ray.cluster_resources().get("GPU", 0))
         if config.num_learners * config.num_gpus_per_learner > there:
             ray.shutdown()
@@ -44,6 +43,25 @@ def start_ray(config: TrainConfig) -> None:
     else:
         _join(address, "ray_address" if config.ray_address else "RAY_ADDRESS")
         _tell_what_is_missing(config, address)
+
+
+def _start_here(cpus: int) -> None:
+    """A ray of this process's own; ray gives up after 30 s, which a busy machine may take."""
+    for attempt in range(ATTEMPTS):
+        try:
+            # "local", lest ray joins a cluster that happens to run in this machine.
+            ray.init(
+                address="local",
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:  # ray raises no kind of its own here
+            ray.shutdown()
+            if "timed out during startup" not in str(error) or attempt == ATTEMPTS - 1:
+                raise
 
 
 def _join(address: str, name: str) -> None:
