@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,7 +113,7 @@ def _from_name(text: str, may_be_id: bool, options: Mapping[str, Any]) -> tuple[
     """A bundled id or a path; True when bundled."""
     bundled = bundled_path(text)
     if bundled is not None:
-        return (_from_yaml(bundled, options) if options else _bundled(bundled)), True
+        return (_drawn(bundled, tuple(sorted(options.items()))) if options else _bundled(bundled)), True
     path = Path(text)
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):
@@ -139,6 +139,12 @@ def _exists(path: Path) -> bool:
 @cache
 def _bundled(path: Path) -> Scenario:
     return _from_yaml(path, {})
+
+
+@lru_cache(maxsize=4)
+def _drawn(path: Path, options: tuple[tuple[str, Any], ...]) -> Scenario:
+    """A bundled scenario drawn with options; a run asks for its own several times, and a large one takes seconds."""
+    return _from_yaml(path, dict(options))
 
 
 def _from_networkx(graph: Any, options: Mapping[str, Any]) -> Scenario:

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 from patchpact.training import TrainConfig, train
 from patchpact.training.folder import RunFolder
-from patchpact.training.rllib.trainer import start_ray
+from patchpact.training.rllib.connect import start_ray
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "learning_curves.csv"
 BASE = TrainConfig(

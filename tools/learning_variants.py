@@ -28,7 +28,7 @@ from patchpact.scenarios import load_scenario
 from patchpact.training import TrainConfig, stats, train
 from patchpact.training.evaluate import find_policy, play
 from patchpact.training.folder import RunFolder
-from patchpact.training.rllib.trainer import start_ray
+from patchpact.training.rllib.connect import start_ray
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "learning_variants.csv"
 SCENARIO = "boutique-v1"

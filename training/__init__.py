@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from patchpact.training.config import TrainConfig
 from patchpact.training.evaluate import evaluate
+from patchpact.training.faults import RunnerFault
 from patchpact.training.folder import RunError
 from patchpact.training.run import resume, train
 
 if TYPE_CHECKING:
     from patchpact.agents.policies.learned import LearnedPolicies
 
-__all__ = ["RunError", "TrainConfig", "evaluate", "load_policy", "resume", "train"]
+__all__ = ["RunError", "RunnerFault", "TrainConfig", "evaluate", "load_policy", "resume", "train"]
 
 
 def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolicies:

@@ -12,6 +12,8 @@ from typing import Any
 
 TRAINING_SEEDS_START = 2**31
 """Worlds seen in training have seeds from here to 2**32."""
+PLACES = ("ray_address", "num_gpus_per_learner")
+"""Settings that say where a run is trained, not what comes of it: a run may be resumed with others."""
 VALIDATION_SEEDS_START = 2**30
 """Validation worlds have seeds from here on; evaluations start at small seeds, so the three never meet."""
 
@@ -47,7 +49,12 @@ class TrainConfig:
         imitate_timesteps: env-steps played for that, not counted among ``timesteps``; rounds of an episode in each of
             ``num_envs`` worlds are played until at least as many are done.
         num_envs: worlds that one runner steps side by side.
-        num_env_runners: remote ray actors that sample; 0 samples in this process.
+        num_env_runners: remote ray actors that sample, one CPU each; 0 samples in this process.
+        num_learners: remote ray actors that update the networks, each with its share of a minibatch; 0 updates in this
+            process, one gives the same curve from another machine.
+        num_gpus_per_learner: GPUs of a learner, or of this process where it learns itself; 0 learns on the CPU.
+        ray_address: a ray cluster to train on, such as "10.0.0.5:6379"; without it the one that RAY_ADDRESS names,
+            else this machine alone. It is not kept in the run folder.
         rollout_length: env-steps of each world in an iteration; every iteration starts new worlds, so
             less than an episode would never show the late windows. 0 becomes the longest episode.
         minibatch: decisions of a role in a gradient step.
@@ -89,6 +96,9 @@ class TrainConfig:
     imitate_timesteps: int = 50_000
     num_envs: int = 128
     num_env_runners: int = 0
+    num_learners: int = 0
+    num_gpus_per_learner: float = 0.0
+    ray_address: str = ""
     rollout_length: int = 0
     minibatch: int = 2048
     epochs: int = 2
@@ -199,11 +209,19 @@ def _check(config: TrainConfig) -> None:
         raise ValueError("critic: 'central' needs baseline 'value' and the batched runner")
     if config.memory != "none" and config.runner == "stock":
         raise ValueError(f"memory: {config.memory!r} needs the batched runner; leave runner='stock' out")
+    for name in ("num_learners", "num_gpus_per_learner"):
+        if config.runner == "stock" and getattr(config, name):
+            raise ValueError(f"{name}: {getattr(config, name)!r} needs the batched runner; leave runner='stock' out")
+    if "://" in config.ray_address:
+        raise ValueError(
+            f"ray_address: {config.ray_address!r} is a client's or a job server's address; give the cluster's own"
+            " as host:port, or submit the command with `ray job submit`"
+        )
     if config.baseline == "rollout" and config.gamma != 1.0:
         raise ValueError(f"gamma: {config.gamma!r} does not go with baseline 'rollout'; use 1, or baseline 'value'")
     at_least = {
-        "timesteps": 1, "seed": 0, "num_envs": 1, "num_env_runners": 0, "rollout_length": 0, "minibatch": 1,
-        "epochs": 1, "hidden": 1, "threads": 1, "graphs": 0,
+        "timesteps": 1, "seed": 0, "num_envs": 1, "num_env_runners": 0, "num_learners": 0, "rollout_length": 0,
+        "minibatch": 1, "epochs": 1, "hidden": 1, "threads": 1, "graphs": 0,
         "memory_length": 1, "imitate_timesteps": 1, "checkpoint_every": 1, "validate_every": 1,
         "validation_episodes": 1, "evaluation_episodes": 0, "evaluation_seed": 0,
     }  # fmt: skip
@@ -214,7 +232,7 @@ def _check(config: TrainConfig) -> None:
     ranges = {
         "lr": (0.0, 1.0), "lr_end": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
         "entropy": (0.0, 10.0), "entropy_end": (0.0, 10.0), "grad_clip": (0.0, math.inf),
-        "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0),
+        "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0), "num_gpus_per_learner": (0.0, 64.0),
     }  # fmt: skip
     for name, (lowest, highest) in ranges.items():
         number = getattr(config, name)

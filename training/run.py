@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from patchpact.scenarios import AssumptionWarning, load_scenario
-from patchpact.training.config import TrainConfig
+from patchpact.training.config import PLACES, TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
 from patchpact.training.reports.run import write_run_report
 
@@ -36,13 +36,14 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     Args:
         config: the settings; ``config.out`` is the run folder.
         resume: go on from the last complete checkpoint in ``config.out``. The folder's settings hold; only
-            ``timesteps`` may differ.
+            ``timesteps`` and where it is trained (``config.PLACES``) may differ.
         progress: show a progress bar with the time left.
 
     Raises:
         RunError: one line, if the folder holds a run and ``resume`` is false, holds none and it is true, is
             in use, or cannot be written (what was saved stays complete).
-        ValueError: one line, for bad settings or a bad scenario.
+        ValueError: one line, for bad settings, a bad scenario, or no cluster at the address given.
+        RunnerFault: an exception in a runner, with its traceback, or no runner left.
     """
     folder = RunFolder(config.out)
     config = with_rollout_length(config)
@@ -53,7 +54,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     if resume:
         config = _settings_to_resume(folder, config)
     else:
-        folder.create(config)
+        folder.create(replace(config, ray_address=""))  # the cluster may be gone when the run is resumed
     folder.lock()
     try:
         with warnings.catch_warnings():
@@ -85,8 +86,8 @@ def resume(out: str | Path, *, timesteps: int | None = None, progress: bool = Tr
 
 
 def _settings_to_resume(folder: RunFolder, asked: TrainConfig) -> TrainConfig:
-    """The folder's settings with the timesteps asked; they must agree with ``asked`` in all else."""
-    kept = replace(folder.config(), out=asked.out)
+    """The folder's settings with the timesteps and places asked; they must agree with ``asked`` in all else."""
+    kept = replace(folder.config(), out=asked.out, **{name: getattr(asked, name) for name in PLACES})
     longer = replace(kept, timesteps=asked.timesteps)
     for name, value in vars(asked).items():
         if getattr(longer, name) != value:
@@ -95,7 +96,7 @@ def _settings_to_resume(folder: RunFolder, asked: TrainConfig) -> TrainConfig:
                 " resume it with its own settings or start another"
             )
     if longer != kept:
-        write_text(folder.path / "config.json", longer.to_json())
+        write_text(folder.path / "config.json", replace(longer, ray_address="").to_json())
         folder.evaluation_file.unlink(missing_ok=True)
     return longer
 

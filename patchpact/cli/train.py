@@ -1,7 +1,8 @@
 """Train agents with RLlib. The run folder holds settings, progress, checkpoints, policy and evaluation.
 
 Ctrl-C saves and stops (exit status 130). --resume goes on from the last checkpoint with the folder's own
-settings; only --timesteps may differ.
+settings; only --timesteps, --ray-address and --num-gpus-per-learner may differ. An exception in a
+runner ends the command with its traceback (exit status 1); what was saved stays.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
+import sys
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from patchpact.cli.arguments import UsageError, add_settings, positive_number, whole_number
 from patchpact.training.config import TrainConfig
+from patchpact.training.faults import RunnerFault
 
+FAULT = 1
 INTERRUPTED = 130
 SPECIAL = ("scenario", "overrides")
 
@@ -57,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train to the end; 130 if stopped before."""
+    """Train to the end; 130 if stopped before, 1 if a runner failed."""
     from patchpact.training import train
 
     given = settings_of(args)
@@ -70,7 +74,11 @@ def run(args: argparse.Namespace) -> int:
         if not out:
             raise UsageError("--resume: no run named; name its folder, as in --resume --out DIR")
         config = _kept(out, given)
-    folder = train(config, resume=args.resume is not None, progress=not args.quiet)
+    try:
+        folder = train(config, resume=args.resume is not None, progress=not args.quiet)
+    except RunnerFault as fault:
+        print(f"patchpact train: {fault}\n{config.out} keeps what was saved", file=sys.stderr, flush=True)
+        return FAULT
     if not finished(folder):
         return INTERRUPTED
     compare = f"patchpact evaluate --scenario {config.scenarios[0]} --policy {folder} --baselines"

@@ -128,6 +128,7 @@ def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -
     torch = pytest.importorskip("torch")
     from patchpact.agents.policies.learned import save_policy
     from patchpact.training.rllib.module import unpack
+    from patchpact.training.rllib.remote import Piece
     from patchpact.training.rllib.trainer import Trainer
 
     trainer = Trainer(with_rollout_length(TINY))
@@ -136,7 +137,7 @@ def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -
         save_policy(tmp_path, trainer.networks(), {r: action_names(r) for r in ROLES}, TINY.hidden)
         policies = load_policy(tmp_path)
         runner = trainer.algorithm.env_runner
-        runner.begin_iteration(0, 7)
+        runner.begin(Piece(0, 7, 0))
         seen = 0
         for batch in runner.sample():
             for role, rows in batch.policy_batches.items():

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import math
+from dataclasses import replace
 from typing import Any
 
 import torch
 from ray.rllib.algorithms.ppo import PPO
+from ray.rllib.core import COMPONENT_LEARNER, COMPONENT_RL_MODULE
 from ray.rllib.policy.sample_batch import MultiAgentBatch, SampleBatch
 from ray.rllib.utils.metrics import (
-    ALL_MODULES,
     ENV_RUNNER_RESULTS,
     ENV_RUNNER_SAMPLING_TIMER,
     LEARNER_RESULTS,
@@ -17,73 +18,92 @@ from ray.rllib.utils.metrics import (
     NUM_ENV_STEPS_SAMPLED_LIFETIME,
     SYNCH_WORKER_WEIGHTS_TIMER,
     TIMERS,
+    WEIGHTS_SEQ_NO,
 )
 
-from patchpact.training.rllib.runner import BatchedRunner, Failure
-
-PATIENCE_S = 120.0
-"""How long an iteration waits for runners that died to come back."""
+from patchpact.training.faults import RunnerFault
+from patchpact.training.rllib.minibatches import shareable
+from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
 
 
 class BatchedPPO(PPO):
     """RLlib's PPO with ``BatchedRunner``: sample, update, sync, without an episode object in between."""
 
+    _piece = Piece(0, 0, 0)
+    _runners: RemoteRunners | None = None
+
+    def begin_iteration(self, seed: int, iteration: int) -> None:
+        """Say which iteration of which run ``training_step`` does next, and seed this process for it."""
+        self._piece = Piece(seed, iteration, 0)
+        self.env_runner_group.local_env_runner.begin(self._piece)
+
     def training_step(self) -> None:
-        """One iteration. Where runners die, the others and those that come back make up for their steps.
+        """One iteration, of exactly ``total_train_batch_size`` env-steps, also where runners die.
 
         Raises:
-            RuntimeError: an exception in a runner, with its traceback; or no runner for ``PATIENCE_S`` seconds.
+            RunnerFault: see ``remote.RemoteRunners.play``.
         """
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             batch = joined(self._sample())
         with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
             sampled = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME))
+            batch, sharing = self._shared(batch)
             results = self.learner_group.update(
                 batch=batch,
                 timesteps={NUM_ENV_STEPS_SAMPLED_LIFETIME: sampled},
                 num_epochs=self.config.num_epochs,
                 minibatch_size=self.config.minibatch_size,
                 shuffle_batch_per_epoch=True,
+                **sharing,
             )
             self.metrics.aggregate(results, key=LEARNER_RESULTS)
         with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
-            self.env_runner_group.sync_weights(
-                from_worker_or_learner_group=self.learner_group,
-                policies=[name for name in results[0] if name != ALL_MODULES],
-                inference_only=False,
-            )
+            # Remote runners get the weights with their next piece.
+            self.env_runner_group.local_env_runner.set_state(self._weights())
+
+    def restore_env_runners(self, env_runner_group: Any) -> list[int]:
+        """See ``Algorithm.restore_env_runners``; runners that sample need no state, pieces carry it."""
+        if env_runner_group is self.env_runner_group and self._runners is not None:
+            return self._runners.look_after()
+        restored: list[int] = super().restore_env_runners(env_runner_group)
+        return restored
 
     def _sample(self) -> list[MultiAgentBatch]:
-        """Batches of all runners, as many env-steps together as asked."""
+        """Batches of all pieces of the iteration, in their order."""
         group = self.env_runner_group
-        local = group.num_remote_env_runners() == 0
+        if group.num_remote_env_runners():
+            if self._runners is None:
+                self._runners = RemoteRunners(group)
+            numbers = range(1, self.config.num_env_runners + 1)
+            found = self._runners.play([replace(self._piece, number=n) for n in numbers], self._weights())
+        else:
+            result = group.local_env_runner.sample_or_say_why_not()
+            if isinstance(result, Failure):
+                raise RunnerFault(f"a runner failed:\n{result.text}")
+            found = [result]
         batches: list[MultiAgentBatch] = []
-        steps, last = 0, time.monotonic()
-        while steps < self.config.total_train_batch_size:
-            if local:
-                found: list[Any] = [group.local_env_runner.sample_or_say_why_not()]
-            else:
-                found = group.foreach_env_runner(
-                    BatchedRunner.sample_or_say_why_not,
-                    local_env_runner=False,
-                    timeout_seconds=self.config.sample_timeout_s,
-                )
-            for result in found:
-                if isinstance(result, Failure):
-                    raise RuntimeError(f"a runner failed:\n{result.text}")
-                some, metrics = result
-                batches += some
-                steps += sum(batch.env_steps() for batch in some)
-                self.metrics.aggregate([metrics], key=ENV_RUNNER_RESULTS)
-            if found:
-                last = time.monotonic()
-            elif time.monotonic() - last > PATIENCE_S:
-                raise RuntimeError(f"no runner returned any step for {PATIENCE_S:.0f} s; ray's logs say why")
-            else:
-                time.sleep(0.5)
-            if not local and steps < self.config.total_train_batch_size:
-                self.restore_env_runners(group)
+        for some, metrics in found:
+            batches += some
+            self.metrics.aggregate([metrics], key=ENV_RUNNER_RESULTS)
         return batches
+
+    def _shared(self, batch: MultiAgentBatch) -> tuple[MultiAgentBatch, dict[str, Any]]:
+        """The batch for the learners, and what those in other processes need to work as one in this would."""
+        learners = self.config.num_learners
+        if not learners:
+            return batch, {}
+        sharing: dict[str, Any] = {"stream": torch.get_rng_state()}
+        if learners > 1:
+            batch = shareable(batch, learners)
+            largest = max(len(columns) for columns in batch.policy_batches.values())
+            sharing["pieces"] = math.ceil(largest / self.config.minibatch_size)
+        return batch, sharing
+
+    def _weights(self) -> dict[str, Any]:
+        """State of the learner's modules and its number, for runners."""
+        part = f"{COMPONENT_LEARNER}/{COMPONENT_RL_MODULE}"
+        state: dict[str, Any] = self.learner_group.get_state(components=[part], inference_only=False)
+        return {name: state[COMPONENT_LEARNER][name] for name in (COMPONENT_RL_MODULE, WEIGHTS_SEQ_NO)}
 
 
 def joined(batches: list[MultiAgentBatch]) -> MultiAgentBatch:

@@ -38,11 +38,24 @@ class NegotiationLearner(PPOTorchLearner):
             schedule.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
 
     def _create_iterator_if_necessary(
-        self, *, training_data: Any, num_epochs: int = 1, minibatch_size: int | None = None, **_: Any
+        self,
+        *,
+        training_data: Any,
+        num_epochs: int = 1,
+        minibatch_size: int | None = None,
+        pieces: int | None = None,
+        stream: torch.Tensor | None = None,
+        **_: Any,
     ) -> Iterator[MultiAgentBatch]:
-        """RLlib's place to choose minibatches."""
+        """RLlib's place to choose minibatches.
+
+        ``pieces``: see ``even_minibatches``; ``stream``: state of torch's stream for shuffling, from the process that
+        seeded it.
+        """
+        if stream is not None:
+            torch.set_rng_state(stream)
         batch = self._make_batch_if_necessary(training_data=training_data)
-        return even_minibatches(batch, num_epochs, minibatch_size or batch.count)
+        return even_minibatches(batch, num_epochs, minibatch_size or batch.count, pieces)
 
     def compute_loss_for_module(
         self, *, module_id: str, config: Any, batch: dict[str, Any], fwd_out: dict[str, Any]

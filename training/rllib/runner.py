@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import traceback
-from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -33,6 +32,7 @@ from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training.decisions import Decisions, Played, Player
 from patchpact.training.graphs import drawn_scenarios
 from patchpact.training.rllib.module import MEMORY
+from patchpact.training.rllib.remote import Failure, Piece, host_name
 from patchpact.training.rllib.spaces import packed_space
 from patchpact.training.rollout import Sampler
 
@@ -43,13 +43,6 @@ def seed_streams(seeds: np.random.SeedSequence) -> None:
     random.seed(int(words[0]))
     np.random.seed(int(words[1]))  # noqa: NPY002 - RLlib draws from it
     torch.manual_seed(int(words[2]))
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong in a runner, as text: an exception would only end its process, unseen."""
-
-    text: str
 
 
 class BatchedRunner(EnvRunner, Checkpointable):
@@ -83,7 +76,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
     def make_env(self) -> None:
         """See ``EnvRunner.make_env``."""
         given = self.config.env_config
-        self._fixed = [load_scenario(one, **given["overrides"]) for one in given["scenarios"]]
+        self._fixed = [load_scenario(source, **changes) for source, changes in given["worlds"]]
         self.sampler = Sampler(
             [*self._fixed, *self._drawn()],
             self.config.num_envs_per_env_runner,
@@ -105,9 +98,9 @@ class BatchedRunner(EnvRunner, Checkpointable):
         spec = self.config.get_multi_rl_module_spec(spaces=self.get_spaces(), inference_only=False)
         self.module = spec.build()
 
-    def begin_iteration(self, seed: int, iteration: int) -> None:
-        """Seed worlds, actions, graphs and global streams for ``iteration`` (call before it)."""
-        sequence = np.random.SeedSequence([seed, iteration, self.worker_index or 0])
+    def begin(self, piece: Piece) -> None:
+        """Seed worlds, actions, graphs and global streams for ``piece`` (call before it)."""
+        sequence = np.random.SeedSequence([piece.seed, piece.iteration, piece.number])
         streams, mine = sequence.spawn(2)
         seed_streams(streams)
         self._start(mine)
@@ -127,6 +120,8 @@ class BatchedRunner(EnvRunner, Checkpointable):
         Returns:
             A batch for each rollout: of each role its decisions, with advantages and value targets.
         """
+        if self.sampler is None:  # beside remote runners this process plays only where RLlib evaluates in it
+            self.make_env()
         assert self.sampler is not None
         explore = self.config.explore if explore is None else explore
         players = {role: self._player(role) for role in self.sampler.roles}
@@ -149,12 +144,21 @@ class BatchedRunner(EnvRunner, Checkpointable):
             batches.append(MultiAgentBatch(rows, env_steps=played.env_steps))
         return batches
 
+    def play(self, piece: Piece, weights: dict[str, Any]) -> tuple[list[MultiAgentBatch], Any] | Failure:
+        """``piece`` played with ``weights`` (a state of this runner), or the traceback of what went wrong."""
+        try:
+            self.set_state(weights)
+            self.begin(piece)
+        except Exception:  # whatever it is, the user must read it
+            return Failure(traceback.format_exc(), host_name())
+        return self.sample_or_say_why_not()
+
     def sample_or_say_why_not(self) -> tuple[list[MultiAgentBatch], Any] | Failure:
         """``sample`` and its metrics, or the traceback of what went wrong."""
         try:
             return self.sample(), self.get_metrics()
         except Exception:  # whatever it is, the user must read it
-            return Failure(traceback.format_exc())
+            return Failure(traceback.format_exc(), host_name())
 
     def _player(self, role: str) -> Player:
         module = self.module[role].unwrapped()
@@ -212,7 +216,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
         """See ``Checkpointable.set_state``."""
         if COMPONENT_RL_MODULE in state:
             number = state.get(WEIGHTS_SEQ_NO, 0)
-            if number == 0 or self._weights_number < number:
+            if number == 0 or self._weights_number != number:
                 weights = state[COMPONENT_RL_MODULE]
                 self.module.set_state(ray.get(weights) if isinstance(weights, ray.ObjectRef) else weights)
             if number > 0:

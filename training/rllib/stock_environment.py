@@ -44,12 +44,12 @@ class NegotiationEnv(MultiAgentEnv):
     very different size weigh alike), w the config's welfare share.
 
     Args:
-        config: ``scenarios`` (ids or paths), ``overrides`` (scenario parameters), ``welfare_share``.
+        config: ``worlds`` (pairs of a scenario and what to change in it), ``welfare_share``.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        self.worlds = [make(scenario, **config["overrides"]) for scenario in config["scenarios"]]
+        self.worlds = [make(source, **changes) for source, changes in config["worlds"]]
         self.welfare_share = float(config["welfare_share"])
         numbers = sorted({agent_number(agent) for world in self.worlds for agent in world.possible_agents})
         self.possible_agents = list(numbers)

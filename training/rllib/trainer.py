@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,18 +20,16 @@ from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from patchpact.agents.roles import ROLES, action_names
-from patchpact.scenarios import CORE_ROLES, load_scenario
+from patchpact.scenarios import CORE_ROLES, load_scenario, scenario_ids
 from patchpact.training.config import TrainConfig
 from patchpact.training.rllib.algorithm import BatchedPPO
+from patchpact.training.rllib.connect import start_ray
 from patchpact.training.rllib.learner import NegotiationLearner
 from patchpact.training.rllib.module import RoleModule
 from patchpact.training.rllib.runner import BatchedRunner, seed_streams
 from patchpact.training.rllib.spaces import Spaces, packed_space
 from patchpact.training.rllib.stock_environment import NegotiationEnv, module_of
 from patchpact.training.rllib.stock_runner import FreshWorldsRunner
-
-START_TRIES = 3
-"""How often ray is started before its failure counts."""
 
 
 def roles_played(config: TrainConfig) -> tuple[str, ...]:
@@ -43,10 +41,17 @@ def roles_played(config: TrainConfig) -> tuple[str, ...]:
 
 
 def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:
-    """What the runners need of the run's settings."""
+    """What the runners need of the run's settings.
+
+    ``worlds`` are pairs of what ``load_scenario`` takes and what to change in it. A file of the user's goes to the
+    runners as what it holds: on another machine its path names nothing.
+    """
+    overrides, bundled = config.world_overrides, scenario_ids()
     return {
-        "scenarios": config.scenarios,
-        "overrides": config.world_overrides,
+        "worlds": [
+            (one, overrides) if one in bundled else (load_scenario(one, **overrides), {}) for one in config.scenarios
+        ],
+        "overrides": overrides,
         "welfare_share": config.welfare_share,
         "graphs": config.graphs,
         "baseline": config.baseline,
@@ -92,12 +97,12 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
             rollout_fragment_length=config.rollout_length,
             batch_mode="truncate_episodes",
         )
-        .learners(num_learners=0)
+        .learners(num_learners=config.num_learners, num_gpus_per_learner=config.num_gpus_per_learner)
         .multi_agent(policies=tuple(roles), policy_mapping_fn=_itself if batched else module_of)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
             learner_class=NegotiationLearner,
-            train_batch_size_per_learner=config.steps_per_iteration,
+            train_batch_size_per_learner=math.ceil(config.steps_per_iteration / max(1, config.num_learners)),
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
             num_epochs=config.epochs,
             lr=[[0, config.lr], [config.timesteps, config.lr_end]],
@@ -132,7 +137,7 @@ def _log_welfare(*, episode: Any, metrics_logger: Any, **_: Any) -> None:
 
 
 def _begin_iteration(runner: Any, seed: int, iteration: int) -> None:
-    """Sent to every runner."""
+    """Sent to every stock runner."""
     runner.begin_iteration(seed, iteration)
 
 
@@ -156,6 +161,7 @@ class Trainer:
         torch.set_num_threads(config.threads)
         seed_streams(np.random.SeedSequence([config.seed]))
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
+        logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)  # remote.py tells of losses
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
             self.algorithm = build_config(config, self.roles).build_algo()
@@ -164,8 +170,11 @@ class Trainer:
 
     def step(self) -> dict[str, float]:
         """One iteration: sample and update. Returns numbers for the progress table, by column."""
-        begin = partial(_begin_iteration, seed=self.config.seed, iteration=self.iteration)
-        self.algorithm.env_runner_group.foreach_env_runner(begin)
+        if isinstance(self.algorithm, BatchedPPO):
+            self.algorithm.begin_iteration(self.config.seed, self.iteration)
+        else:
+            begin = partial(_begin_iteration, seed=self.config.seed, iteration=self.iteration)
+            self.algorithm.env_runner_group.foreach_env_runner(begin)
         result = self.algorithm.train()
         if not result.get("env_runners", {}).get("num_env_steps_sampled"):
             raise RuntimeError("no runner returned any step; ray's own logs (/tmp/ray/session_latest/logs) say why")
@@ -226,27 +235,4 @@ class Trainer:
         """Stop RLlib, and ray if this trainer started it."""
         self.algorithm.stop()
         if self._owns_ray:
-            ray.shutdown()
-
-
-def start_ray(config: TrainConfig) -> None:
-    """Connect to the cluster that ``RAY_ADDRESS`` names, else start ray in this machine, quietly."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if "RAY_ADDRESS" in os.environ:
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        return
-    for attempt in range(START_TRIES):
-        try:
-            ray.init(
-                address="local",  # not whatever cluster happens to run on this machine
-                num_cpus=max(1, config.num_env_runners + 1),
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-            return
-        except Exception as error:
-            # ray gives its own processes 30 s, which a busy machine may not manage at the first try.
-            if "timed out during startup" not in str(error) or attempt == START_TRIES - 1:
-                raise
             ray.shutdown()

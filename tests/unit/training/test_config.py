@@ -43,3 +43,23 @@ def test_bad_values_are_named(values: dict, name: str) -> None:
 def test_unknown_setting_suggests_the_closest() -> None:
     with pytest.raises(ValueError, match="did you mean 'timesteps'"):
         TrainConfig.from_json('{"timestep": 3}')
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"runner": "stock", "baseline": "value", "num_learners": 1}, "num_learners"),
+        ({"runner": "stock", "baseline": "value", "num_gpus_per_learner": 1}, "num_gpus_per_learner"),
+        ({"num_gpus_per_learner": -1}, "num_gpus_per_learner"),
+        ({"num_learners": 1.5}, "num_learners"),
+        ({"ray_address": "ray://10.0.0.5:10001"}, "ray_address"),
+    ],
+)
+def test_places_that_cannot_be_are_refused(values: dict, name: str) -> None:
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        TrainConfig(**values)
+
+
+def test_rllib_s_evaluation_is_no_setting_of_a_run() -> None:
+    with pytest.raises(ValueError, match="evaluation_interval: unknown setting"):
+        TrainConfig.from_json('{"evaluation_interval": 1}')
