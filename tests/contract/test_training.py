@@ -267,6 +267,7 @@ def test_a_policy_with_a_memory_and_a_central_critic_acts_as_inside_training(tmp
     torch = pytest.importorskip("torch")
     from patchpact.agents.policies.learned import save_policy
     from patchpact.training.rllib.module import unpack
+    from patchpact.training.rllib.remote import Piece
     from patchpact.training.rllib.trainer import Trainer
 
     trainer = Trainer(with_rollout_length(replace(TINY, **GRU, **MAPPO)))
@@ -275,7 +276,7 @@ def test_a_policy_with_a_memory_and_a_central_critic_acts_as_inside_training(tmp
         save_policy(tmp_path, trainer.networks(), {r: action_names(r) for r in ROLES}, TINY.hidden, "rows", "gru")
         policies = load_policy(tmp_path)
         runner = trainer.algorithm.env_runner
-        runner.begin_iteration(0, 7)
+        runner.begin(Piece(0, 7, 0))
         (batch,) = runner.sample()
         for role, rows in batch.policy_batches.items():
             policy, actions = policies(role), len(action_names(role))
