@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from patchpact.training import TrainConfig, train
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 """Timeouts are wide: what is measured here is not speed."""
 OPEN = {"RAY_AUTH_MODE": "disabled"}
 """Else ray's commands take the token of this user's clusters, if there is one, for some processes and not for others."""
@@ -69,6 +69,14 @@ main()
 """``ray`` that gives a node 60 s to come up instead of 30."""
 
 
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 class Nodes:
     """A head and a worker node with one CPU each, so that each has one of two runners."""
 
@@ -76,9 +84,7 @@ class Nodes:
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def start(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("", 0))
-            port = probe.getsockname()[1]
+        port = free_ports(1)[0]
         self.address = f"{ray.util.get_node_ip_address()}:{port}"
         self._up("head", "--head", f"--port={port}", "--include-dashboard=false")
         self.state = GlobalState()
@@ -90,7 +96,11 @@ class Nodes:
     def _up(self, name: str, *options: str) -> None:
         command = [sys.executable, "-c", NODE, "start", "--block", "--num-cpus=1", *options]
         command += ["--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"]
-        for _ in range(8):  # a busy machine may take longer than ray's parts give each other
+        # A node that chooses these ports waits for its agents to tell it, and gives up after 15 s.
+        agents = ("runtime-env-agent-port", "dashboard-agent-grpc-port", "dashboard-agent-listen-port",
+                  "metrics-export-port")  # fmt: skip
+        command += [f"--{one}={port}" for one, port in zip(agents, free_ports(len(agents)), strict=True)]
+        for _ in range(4):
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
                 env={**os.environ, **OPEN},
@@ -121,6 +131,8 @@ class Nodes:
         self._down("worker")
 
     def close(self) -> None:
+        if hasattr(self, "state"):
+            self.state.disconnect()
         for name in ("worker", "head"):
             self._down(name)
 

@@ -1,7 +1,10 @@
 """What the benchmark times is the play that single steps make."""
 
+import math
+
 import numpy as np
 
+from patchpact.envs.bench import SERVICES, bench_scale
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import load_scenario
 
@@ -17,3 +20,13 @@ def test_steps_in_one_call_are_single_steps():
     assert (actions[0] == actions[1]).all()
     for name, first, second in zip(engines[0].state._fields, engines[0].state, engines[1].state, strict=True):
         assert first.tobytes() == second.tobytes(), name
+
+
+def test_the_scale_is_measured_from_10_to_10_000_services_with_memory_and_exponent():
+    assert (SERVICES[0], SERVICES[-1]) == (10, 10_000)
+    rows = bench_scale(load_scenario("generated-v1"), services=(10, 100), seconds=0.05)
+    assert [row["services"] for row in rows] == [10, 100]
+    assert math.isnan(rows[0]["exponent"])
+    costs = [row["us_per_env_step"] for row in rows]
+    assert np.isclose(rows[1]["exponent"], math.log10(costs[1] / costs[0]))
+    assert 1.0 < rows[0]["kb_per_world"] < rows[1]["kb_per_world"] < 20 * rows[0]["kb_per_world"]

@@ -114,7 +114,7 @@ def test_a_crash_between_charge_and_release(tmp_path: Path, monkeypatch: pytest.
 def test_killed_between_charge_and_release(tmp_path: Path) -> None:
     """The charge stands though nothing was released; after a restart the rest of the budget is all there is."""
     file = tmp_path / "ledger.json"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], capture_output=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], capture_output=True, timeout=900, check=False)
     assert done.returncode == -signal.SIGKILL and not done.stdout
     ledger = Ledger(file, 1.2)
     assert [one.what for one in ledger.releases] == ["totals"] and ledger.spent() > 0.9

@@ -86,7 +86,7 @@ measure(persons, settings, multipliers, SystemNoise(), Ledger(Path(sys.argv[1]),
 @pytest.mark.slow
 def test_killed_in_the_middle_of_the_training(tmp_path: Path, persons: Persons) -> None:
     file = tmp_path / "ledger.json"
-    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], timeout=300, check=False, env=os.environ)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(file)], timeout=900, check=False, env=os.environ)
     assert done.returncode == -signal.SIGKILL
     ledger = Ledger(file, 2.0)
     assert [one.what for one in ledger.releases] == ["totals by tenant", "totals by channel", "model rounds"]

@@ -1,0 +1,133 @@
+"""Pieces find a runner that lives, in whatever order runners die and come back."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray")
+import ray
+from ray.rllib.utils.actor_manager import RemoteCallResults, ResultOrError
+
+from patchpact.training.faults import RunnerFault
+from patchpact.training.rllib import remote
+from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
+
+PIECES = [Piece(seed=7, iteration=3, number=number) for number in (1, 2, 3)]
+DIED = ray.exceptions.ActorUnavailableError("the machine is gone", None)
+GONE = ray.exceptions.ActorDiedError("no module named patchpact")
+
+
+class Manager:
+    """Stands for RLlib's: ``answers`` says what a runner answers to a piece, ``pings`` what it answers to a ping."""
+
+    def __init__(self, runners: int, answers: Callable[[int, Piece], Any], pings: Callable[[int], Any]) -> None:
+        self.healthy = dict.fromkeys(range(1, runners + 1), True)
+        self.answers, self.pings = answers, pings
+        self.calls: list[tuple[int, Piece]] = []
+        self.waiting: list[tuple[int, Piece]] = []
+
+    def actor_ids(self) -> list[int]:
+        return list(self.healthy)
+
+    def healthy_actor_ids(self) -> list[int]:
+        return [runner for runner, well in self.healthy.items() if well]
+
+    def num_actors(self) -> int:
+        return len(self.healthy)
+
+    def num_healthy_actors(self) -> int:
+        return len(self.healthy_actor_ids())
+
+    def is_actor_healthy(self, runner: int) -> bool:
+        return self.healthy[runner]
+
+    def foreach_actor_async(self, _: Any, tag: str, kwargs: Any, remote_actor_ids: list[int]) -> None:
+        self.waiting.append((remote_actor_ids[0], kwargs["piece"]))
+
+    def fetch_ready_async_reqs(self, tags: str, timeout_seconds: float) -> RemoteCallResults:
+        found = RemoteCallResults()
+        for runner, piece in self.waiting:
+            self.calls.append((runner, piece))
+            self._add(found, runner, self.answers(runner, piece))
+        self.waiting = []
+        return found
+
+    def foreach_actor(self, _: Any, remote_actor_ids: list[int], **__: Any) -> RemoteCallResults:
+        found = RemoteCallResults()
+        for runner in remote_actor_ids:
+            self._add(found, runner, self.pings(runner))
+        return found
+
+    def _add(self, found: RemoteCallResults, runner: int, answer: Any) -> None:
+        failed = isinstance(answer, Exception)
+        self.healthy[runner] = not failed
+        found.add_result(runner, ResultOrError(error=answer) if failed else ResultOrError(result=answer), "")
+
+
+def numbered(_: int, piece: Piece) -> str:
+    return f"piece {piece.number}"
+
+
+def play(manager: Manager) -> list[Any]:
+    return RemoteRunners(SimpleNamespace(_worker_manager=manager)).play(PIECES, {})
+
+
+@pytest.fixture(autouse=True)
+def _no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray, "put", lambda weights: weights)
+    monkeypatch.setattr(remote, "WAIT_S", 0.0)
+
+
+def test_each_runner_plays_its_piece() -> None:
+    manager = Manager(3, numbered, lambda _: "pong")
+    assert play(manager) == ["piece 1", "piece 2", "piece 3"]
+    assert manager.calls == [(1, PIECES[0]), (2, PIECES[1]), (3, PIECES[2])]
+
+
+def test_one_runner_that_is_left_plays_them_all(capsys: pytest.CaptureFixture[str]) -> None:
+    manager = Manager(3, lambda runner, piece: numbered(runner, piece) if runner == 2 else DIED, lambda _: DIED)
+    assert play(manager) == ["piece 1", "piece 2", "piece 3"]
+    assert capsys.readouterr().err.count("its steps are played again") == 2
+
+
+def test_a_runner_that_is_back_plays_again() -> None:
+    dead = {1, 2, 3}
+
+    def answer(runner: int, piece: Piece) -> Any:
+        if runner in dead:
+            dead.discard(runner)
+            return DIED
+        return numbered(runner, piece)
+
+    manager = Manager(3, answer, lambda _: "pong")
+    assert play(manager) == ["piece 1", "piece 2", "piece 3"]
+    assert len(manager.calls) == 6
+
+
+def test_an_exception_is_told_with_its_traceback_and_machine() -> None:
+    failure = Failure("Traceback ...\nKeyError: 'web'\n", "10.0.0.7")
+    with pytest.raises(RunnerFault, match=r"runner 1 on 10\.0\.0\.7 failed:\nTraceback \.\.\.\nKeyError: 'web'$"):
+        play(Manager(3, lambda *_: failure, lambda _: "pong"))
+
+
+def test_steps_that_kill_every_runner_end_the_run() -> None:
+    def answer(runner: int, piece: Piece) -> Any:
+        return DIED if piece.number == 2 else numbered(runner, piece)
+
+    manager = Manager(3, answer, lambda _: "pong")
+    with pytest.raises(RunnerFault, match=f"died {remote.LOSSES} times over the same steps.*the machine is gone"):
+        play(manager)
+
+
+def test_runners_that_are_gone_for_good_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*no module named patchpact"):
+        play(Manager(3, lambda *_: DIED, lambda _: GONE))
+    assert "runner 1 is gone for good: no module named patchpact" in capsys.readouterr().err
+
+
+def test_a_run_without_runners_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "PATIENCE_S", 0.05)
+    with pytest.raises(RunnerFault, match="no runner for 0 s; the last error was: the machine is gone"):
+        play(Manager(3, lambda *_: DIED, lambda _: DIED))
