@@ -112,8 +112,15 @@ class Kept:
         """Views of the next rows, which count as kept from now on."""
         here = slice(self.count, self.count + rows)
         self.count = here.stop
-        arrays = (self.packed, self.actions, self.logp, self.logits, self.memory, self.step, self.seat)
-        return Kept(*(array[here] for array in arrays))
+        return Kept(
+            packed=self.packed[here],
+            actions=self.actions[here],
+            logp=self.logp[here],
+            logits=self.logits[here],
+            memory=self.memory[here],
+            step=self.step[here],
+            seat=self.seat[here],
+        )
 
 
 def cut_in_sequences(

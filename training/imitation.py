@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from patchpact.agents.policies import Cast, Oracle, act_all, seat
-from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
+from patchpact.agents.policies.learned import LearnedPolicy, PlainNetwork, build_policy_network, with_memory
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
 from patchpact.agents.roles import action_names, layout
 from patchpact.envs.core.records import TOTALS
@@ -92,7 +92,7 @@ class Lessons:
         return Lessons(self.packed[rows], self.label[rows], index)
 
 
-Network = nn.Module
+Network = PlainNetwork | MemoryPolicyNetwork
 Round = dict[str, float]
 
 

@@ -295,7 +295,7 @@ class Sampler:
     def _sequences(self, kept: Kept, ended: NDArray[np.bool_]) -> Sequences:
         """The role's decisions as pieces of episodes."""
         step, seat = kept.step[: kept.count], kept.seat[: kept.count]
-        episode = (np.cumsum(ended, 0) - ended)[step, self._world_of[seat]]
+        episode: NDArray[np.int64] = (np.cumsum(ended, 0) - ended)[step, self._world_of[seat]]
         index = cut_in_sequences(seat, step, episode, self.sequence)
         return Sequences(index, torch.from_numpy(kept.memory[index[:, 0]]))
 
