@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Calibration:
-    """One calibration; ``patchpact calibrate NAME`` runs it and writes ``ecosystem/tables/NAME.csv``.
+    """One calibration; ``patchpact calibrate NAME`` runs it and writes ``scenarios/tables/NAME.csv``.
 
     ``module`` has ``configure(parser)``, which adds options to an ``argparse.ArgumentParser``, and
-    ``run(args) -> Measurement`` (``patchpact.ecosystem.tables``). It is imported for ``--help`` too: imports that take
+    ``run(args) -> Measurement`` (``patchpact.scenarios.tables``). It is imported for ``--help`` too: imports that take
     long stand inside ``run``.
     """
 

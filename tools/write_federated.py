@@ -1,4 +1,4 @@
-"""Write the results of docs/federated.md anew from ecosystem/tables/federated.csv."""
+"""Write the results of docs/federated.md anew from scenarios/tables/federated.csv."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from patchpact.cli.output import table
-from patchpact.ecosystem.tables import Table, bundled, read_table
+from patchpact.scenarios.tables import Table, bundled, read_table
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "federated.md"
 PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)

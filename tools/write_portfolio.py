@@ -12,7 +12,7 @@ from patchpact.cli.output import table as rows_as_text
 from patchpact.ecosystem.portfolio.calibration import splits
 from patchpact.ecosystem.portfolio.results import FORECASTS, STRATEGIES, Number, Walked
 from patchpact.ecosystem.portfolio.settings import FULL
-from patchpact.ecosystem.tables import Table, bundled, read_table
+from patchpact.scenarios.tables import Table, bundled, read_table
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "portfolio.md"
 
@@ -65,7 +65,7 @@ def page(found: Table) -> str:
     single, mean = walked.gain_of_runs(), walked.gain_over_zero("lstm")
     parts = [
         "# Does an LSTM help the investor?",
-        "Written by `python tools/write_portfolio.py` from `ecosystem/tables/portfolio.csv`, which"
+        "Written by `python tools/write_portfolio.py` from `scenarios/tables/portfolio.csv`, which"
         f" `{found.provenance['command']}` has measured ({found.provenance['date']}; {found.provenance['libraries']})."
         f" {walked.weeks:,} weeks out of sample, decided from {walked.decided[0]} to {walked.decided[-1]}.",
         "\n".join(f"- {note}" for note in found.notes if note.startswith("prices")),

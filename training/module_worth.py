@@ -24,10 +24,10 @@ from patchpact.ecosystem.modules import IN_PLAY, MODULES, PLATFORM, Team
 from patchpact.ecosystem.modules.catalogue import PARAMETERS
 from patchpact.ecosystem.modules.economics import break_even_tenants
 from patchpact.ecosystem.modules.table import BUNDLE, NOBODY, SYNERGY
-from patchpact.ecosystem.tables import Cell, Measurement
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario, load_scenario, scenario_ids
+from patchpact.scenarios.tables import Cell, Measurement
 from patchpact.training import stats
 from patchpact.training.stats import Estimate
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TypeVar
 
-from patchpact.ecosystem.tables import Cell, Measurement
+from patchpact.scenarios.tables import Cell, Measurement
 
 MACHINE_EUR_PER_HOUR = 0.05
 """Of one core (assumption: the order of what clouds ask for one)."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from patchpact.ecosystem.tables import Measurement
+from patchpact.scenarios.tables import Measurement
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

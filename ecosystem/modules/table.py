@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchpact.ecosystem.tables import Table, TableError, bundled, read_table
 from patchpact.scenarios.errors import closest
+from patchpact.scenarios.tables import Table, TableError, bundled, read_table
 
 COLUMNS = ("group", "module", "figure", "unit", "value", "low", "high", "basis")
 """``group``: which tenants (``all``, ``small``, ``medium``, ``large``, ``4 in one world``, ``platform``); ``basis``:

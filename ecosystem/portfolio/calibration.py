@@ -24,7 +24,7 @@ from patchpact.ecosystem.portfolio.results import summary
 from patchpact.ecosystem.portfolio.settings import FULL, SMALL, Settings
 from patchpact.ecosystem.portfolio.weeks import Weeks, check_length, weekly
 from patchpact.ecosystem.portfolio.weights import Weights, max_ratio, min_variance
-from patchpact.ecosystem.tables import Cell, Measurement
+from patchpact.scenarios.tables import Cell, Measurement
 
 if TYPE_CHECKING:
     from patchpact.ecosystem.portfolio.lstm import Run

@@ -14,7 +14,7 @@ import numpy as np
 
 from patchpact.ecosystem.portfolio.backtest import MEASURES, WEEKS_A_YEAR, block_draws, interval, measures, run_shares
 from patchpact.ecosystem.portfolio.prices import Floats
-from patchpact.ecosystem.tables import Cell, Table
+from patchpact.scenarios.tables import Cell, Table
 
 STRATEGIES = {
     "index": "index, held",

@@ -33,6 +33,7 @@ from patchpact.envs.core.records import (
     SERVICE,
     Static,
 )
+from patchpact.envs.core.tables import measured_curve, measured_returns
 from patchpact.scenarios import CORE_ROLES, PARAMETERS, AgentSpec, Scenario, ScenarioError
 from patchpact.scenarios.errors import closest
 
@@ -231,7 +232,8 @@ def _pack_one(
     head["platform"] = next((agents[a.name] for a in seated if a.platform), -1)
     head["firms"], head["small"] = agent_rows["firm"].sum(), agent_rows["small"].sum()
     head["curve"], head["leak_rate"] = _measurement(parameters)
-    head["returns_n"] = 0
+    measured = measured_returns() if parameters["reserve_table"] else np.zeros(0)
+    head["returns"][: len(measured)], head["returns_n"] = measured, len(measured)
     head["sells_floor"] = parameters["recognition"] == recognition.second_price.NAME
     head["counts_credits"] = parameters["voting"] == voting.quadratic.NAME
     head["weighs_liability"] = parameters["voting"] == voting.liability_weighted.NAME
@@ -242,13 +244,16 @@ def _pack_one(
 
 
 def _measurement(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What pooled measurement finds by tier and firms, and how likely a leak is by tier, both from formulas.
+    """What pooled measurement finds by tier and firms, and how likely a leak is by tier: measured, or from formulas.
 
     ``1 - exp(-firms / pool)`` of the uplift, whatever the tier; ``leak_probability * exp(b (epsilon - 4))``, with b
     ``leak_by_epsilon`` and 16 for none.
     """
     firms = np.arange(1, POOL_SIZES + 1)
     found = 1.0 - np.exp(-firms / float(parameters["measurement_pool"]))
+    if parameters["measurement_table"]:
+        found, leak = measured_curve()
+        return found, 1.0 - (1.0 - leak) ** float(parameters["window_days"])
     epsilons = np.minimum(EPSILONS, 16.0)
     leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
     return np.tile(found, EPSILON_TIERS), np.minimum(leak, 1.0)

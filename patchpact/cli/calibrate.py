@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write the table and print it."""
-    from patchpact.ecosystem.tables import bundled, provenance, table_text
+    from patchpact.scenarios.tables import bundled, provenance, table_text
 
     one = args.calibration
     out = bundled(one.name) if args.out is None else Path(args.out)

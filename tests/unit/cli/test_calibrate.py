@@ -9,9 +9,9 @@ import pytest
 
 from patchpact.cli import calibrate
 from patchpact.cli.main import main
-from patchpact.ecosystem import tables
 from patchpact.ecosystem.registry import Calibration
-from patchpact.ecosystem.tables import Measurement, read_table
+from patchpact.scenarios import tables
+from patchpact.scenarios.tables import Measurement, read_table
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,7 +9,7 @@ import pytest
 from patchpact.cli.main import main
 from patchpact.ecosystem.federated.persons import CHANNELS, COLUMNS, Persons
 from patchpact.ecosystem.federated.study import leak_hazard_per_day, mean_interval
-from patchpact.ecosystem.tables import bundled, read_table
+from patchpact.scenarios.tables import bundled, read_table
 
 pytest.importorskip("dp_accounting")
 Capture = pytest.CaptureFixture[str]

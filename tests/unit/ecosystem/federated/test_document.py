@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from patchpact.ecosystem.tables import bundled, read_table
+from patchpact.scenarios.tables import bundled, read_table
 
 
 def test_the_page_s_results_are_the_table_s(repository: Path) -> None:

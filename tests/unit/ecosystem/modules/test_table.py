@@ -6,7 +6,7 @@ import pytest
 
 from patchpact.ecosystem.modules import IN_PLAY, MODULES, PLATFORM, ModuleTable, load_modules
 from patchpact.ecosystem.modules.economics import break_even_tenants
-from patchpact.ecosystem.tables import TableError
+from patchpact.scenarios.tables import TableError
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from patchpact.cli.main import main
 from patchpact.ecosystem.portfolio.prices import Prices, bundled_prices
-from patchpact.ecosystem.tables import read_table
+from patchpact.scenarios.tables import read_table
 
 Capture = pytest.CaptureFixture[str]
 

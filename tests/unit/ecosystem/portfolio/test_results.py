@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from patchpact.ecosystem.portfolio.results import Walked
-from patchpact.ecosystem.tables import bundled, read_table
+from patchpact.scenarios.tables import bundled, read_table
 
 WEEKS = 104
 
