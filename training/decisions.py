@@ -112,8 +112,15 @@ class Kept:
         """Views of the next rows, which count as kept from now on."""
         here = slice(self.count, self.count + rows)
         self.count = here.stop
-        arrays = (self.packed, self.actions, self.logp, self.logits, self.memory, self.step, self.seat)
-        return Kept(*(array[here] for array in arrays))
+        return Kept(
+            self.packed[here],
+            self.actions[here],
+            self.logp[here],
+            self.logits[here],
+            self.memory[here],
+            self.step[here],
+            self.seat[here],
+        )
 
 
 def cut_in_sequences(

@@ -238,6 +238,7 @@ def start_ray(config: TrainConfig) -> None:
     for attempt in range(START_TRIES):
         try:
             ray.init(
+                "local",  # not a cluster that someone else started here
                 num_cpus=max(1, config.num_env_runners + 1),
                 include_dashboard=False,
                 log_to_driver=False,
