@@ -16,7 +16,7 @@ from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
 
 PIECES = [Piece(seed=7, iteration=3, number=number) for number in (1, 2, 3)]
 DIED = ray.exceptions.ActorUnavailableError("the machine is gone", None)
-GONE = ray.exceptions.ActorDiedError("no module named patchpact")
+GONE = ray.exceptions.ActorDiedError()
 
 
 class Manager:
@@ -122,12 +122,12 @@ def test_steps_that_kill_every_runner_end_the_run() -> None:
 
 
 def test_runners_that_are_gone_for_good_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*no module named patchpact"):
+    with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*died unexpectedly"):
         play(Manager(3, lambda *_: DIED, lambda _: GONE))
-    assert "runner 1 is gone for good: no module named patchpact" in capsys.readouterr().err
+    assert "runner 1 is gone for good: The actor died unexpectedly" in capsys.readouterr().err
 
 
 def test_a_run_without_runners_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PATIENCE_S", 0.05)
-    with pytest.raises(RunnerFault, match="no runner for 0 s; the last error was: the machine is gone"):
+    with pytest.raises(RunnerFault, match="no runner for 0 s; the last error was: .*the machine is gone"):
         play(Manager(3, lambda *_: DIED, lambda _: DIED))
