@@ -129,5 +129,5 @@ def test_runners_that_are_gone_for_good_end_the_run(capsys: pytest.CaptureFixtur
 
 def test_a_run_without_runners_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PATIENCE_S", 0.05)
-    with pytest.raises(RunnerFault, match="no runner for 0 s; the last error was: .*the machine is gone"):
+    with pytest.raises(RunnerFault, match=r"no runner for 0 s; the last error was: .*the machine is gone"):
         play(Manager(3, lambda *_: DIED, lambda _: DIED))
