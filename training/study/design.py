@@ -198,7 +198,7 @@ class Design:
     source: str
     """Where it was read, for errors and the record."""
     home: Path | None
-    """The folder of its file; None of a bundled one."""
+    """The folder of its file, where scenarios beside it lie; None of a text."""
 
     @property
     def digest(self) -> str:
@@ -265,7 +265,9 @@ def load_design(name: str | Path) -> Design:
     """
     given, path = str(name), Path(name)
     if given in design_ids():
-        return parse_design((_home() / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml", None)
+        return parse_design(
+            (_home() / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml", Path(str(_home()))
+        )
     if path.suffix not in (".yaml", ".yml"):
         raise ScenarioError(given, "study", "no such study", closest(given, design_ids()))
     return parse_design(read_text(path, given), given, path.resolve().parent)

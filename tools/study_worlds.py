@@ -1,0 +1,120 @@
+"""Write the worlds of the symbiosis study anew from symbiosis-v1: other topologies, and worlds with firms removed.
+
+    .venv/bin/python tools/study_worlds.py
+
+Topologies: in ``hub`` shops call the platform's services directly, in ``chain`` each request passes through them one
+after the other, in ``mesh`` firms' services call each other's too. Removed: two small firms; the larger firm, which has
+nearly as many services and calls as the two together; or services of any firm but the platform, drawn by seed, until
+as many are gone.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "scenarios" / "data" / "symbiosis-v1.yaml"
+HOME = ROOT / "training" / "study" / "worlds"
+PLATFORM = "business_0"
+SMALL = ("business_1", "business_3")
+LARGE = ("business_5",)
+SEED = 11
+
+World = dict[str, Any]
+
+
+def with_calls(world: World, suffix: str, title: str, edges: list[dict[str, Any]]) -> World:
+    """The same services with other calls."""
+    return {
+        **world,
+        "id": f"symbiosis-{suffix}v1" if suffix else world["id"],
+        "title": f"{world['title']}: {title}",
+        "graph": {"nodes": world["graph"]["nodes"], "edges": edges},
+    }
+
+
+def chain(world: World) -> World:
+    """Gateway, identity, search, orders, payments in a row; shops call the gateway alone."""
+    shared = {node["id"] for node in world["graph"]["nodes"] if node["owner"] == PLATFORM}
+    row = ["edge-gateway", "identity", "search", "orders", "payments"]
+    edges = [
+        {"source": a, "target": b, "kind": "grpc", "call_probability": 0.7} for a, b in zip(row, row[1:], strict=False)
+    ]
+    for edge in world["graph"]["edges"]:
+        inside, outside = edge["source"] in shared, edge["target"] not in shared
+        if outside or (inside and edge["target"] not in row):
+            edges.append(edge)
+        elif not inside and not any(e["source"] == edge["source"] and e["target"] == "edge-gateway" for e in edges):
+            edges.append({**edge, "target": "edge-gateway"})
+    return with_calls(world, "chain-", "calls in a row", edges)
+
+
+def mesh(world: World) -> World:
+    """Beside all other calls every firm's shop calls the stock of the next firm."""
+    stocks = ["bakery-stock", "books-stock", "bikes-stock", "crafts-stock", "grocer-pricing"]
+    shops = ["bakery-shop", "books-shop", "bikes-shop", "crafts-shop", "grocer-portal"]
+    more = [
+        {
+            "source": shop,
+            "target": stocks[(n + step) % len(stocks)],
+            "kind": "http",
+            "call_probability": 0.2,
+            "hard": False,
+        }
+        for n, shop in enumerate(shops)
+        for step in (1, 2)
+    ]
+    return with_calls(world, "mesh-", "firms call each other", [*world["graph"]["edges"], *more])
+
+
+def without(world: World, what: str, gone: set[str]) -> World:
+    """A world without these services, and without firms that have none left; the others keep their names."""
+    nodes = [node for node in world["graph"]["nodes"] if node["id"] not in gone]
+    owners = {node["owner"] for node in nodes}
+    agents = [agent for agent in world["agents"] if not agent["name"].startswith("business") or agent["name"] in owners]
+    edges = [e for e in world["graph"]["edges"] if e["source"] not in gone and e["target"] not in gone]
+    return {
+        **world,
+        "id": world["id"].removesuffix("v1") + f"without-{what}-v1",
+        "title": f"{world['title']}; {what} firms removed",
+        "graph": {"nodes": nodes, "edges": edges},
+        "entrypoints": [entry for entry in world["entrypoints"] if entry["service"] not in gone],
+        "agents": agents,
+    }
+
+
+def of(world: World, owners: tuple[str, ...]) -> set[str]:
+    """Services of these firms."""
+    return {node["id"] for node in world["graph"]["nodes"] if node["owner"] in owners}
+
+
+def drawn(world: World, count: int) -> set[str]:
+    """So many services that are not the platform's."""
+    others = sorted(node["id"] for node in world["graph"]["nodes"] if node["owner"] != PLATFORM)
+    return set(random.Random(SEED).sample(others, count))
+
+
+def main() -> None:
+    """Write all of them."""
+    world = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
+    HOME.mkdir(exist_ok=True)
+    for shape in (world, chain(world), mesh(world)):
+        small, large = of(shape, SMALL), of(shape, LARGE)
+        made = [shape] if shape is not world else []
+        made += [
+            without(shape, "small", small),
+            without(shape, "large", large),
+            without(shape, "random", drawn(shape, len(small))),
+        ]
+        for one in made:
+            text = yaml.safe_dump(one, sort_keys=False, width=120, default_flow_style=None)
+            (HOME / f"{one['id']}.yaml").write_text(text, encoding="utf-8")
+            print(f"{one['id']}: {len(one['graph']['nodes'])} services, {len(one['agents'])} agents")
+
+
+if __name__ == "__main__":
+    main()
