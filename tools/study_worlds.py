@@ -11,6 +11,7 @@ as many are gone.
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,7 @@ def chain(world: World) -> World:
     """Gateway, identity, search, orders, payments in a row; shops call the gateway alone."""
     shared = {node["id"] for node in world["graph"]["nodes"] if node["owner"] == PLATFORM}
     row = ["edge-gateway", "identity", "search", "orders", "payments"]
-    edges = [
-        {"source": a, "target": b, "kind": "grpc", "call_probability": 0.7} for a, b in zip(row, row[1:], strict=False)
-    ]
+    edges = [{"source": a, "target": b, "kind": "grpc", "call_probability": 0.7} for a, b in pairwise(row)]
     for edge in world["graph"]["edges"]:
         inside, outside = edge["source"] in shared, edge["target"] not in shared
         if outside or (inside and edge["target"] not in row):

@@ -265,9 +265,8 @@ def load_design(name: str | Path) -> Design:
     """
     given, path = str(name), Path(name)
     if given in design_ids():
-        return parse_design(
-            (_home() / f"{given}.yaml").read_text(encoding="utf-8"), f"{given}.yaml", Path(str(_home()))
-        )
+        text = (_home() / f"{given}.yaml").read_text(encoding="utf-8")
+        return parse_design(text, f"{given}.yaml", Path(str(_home())))
     if path.suffix not in (".yaml", ".yml"):
         raise ScenarioError(given, "study", "no such study", closest(given, design_ids()))
     return parse_design(read_text(path, given), given, path.resolve().parent)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from patchpact.envs.core.records import TOTALS
-from patchpact.scenarios import PARAMETERS, Scenario, ScenarioError, load_scenario, scenario_ids
+from patchpact.scenarios import PARAMETERS, AssumptionWarning, Scenario, ScenarioError, load_scenario, scenario_ids
 from patchpact.training.study.design import GINI, Cell, Design
 
 
@@ -23,7 +24,14 @@ def overrides_of(cell: Cell) -> dict[str, Any]:
 
 def world_of(cell: Cell) -> Scenario:
     """The cell's world as it is evaluated. Raises ``ScenarioError``."""
-    return load_scenario(cell.scenario, **overrides_of(cell)).with_parameters(incident_loss=cell.incident_loss)
+    return _load(cell.scenario, overrides_of(cell)).with_parameters(incident_loss=cell.incident_loss)
+
+
+def _load(scenario: str, overrides: Mapping[str, Any]) -> Scenario:
+    """The scenario; what it assumes is told by ``patchpact check``, not by each of a study's cells."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AssumptionWarning)
+        return load_scenario(scenario, **overrides)
 
 
 def _scaled(scenario: str, overrides: Mapping[str, Any], scale: Mapping[str, float]) -> dict[str, Any]:
@@ -41,7 +49,7 @@ def _scaled(scenario: str, overrides: Mapping[str, Any], scale: Mapping[str, flo
 
 @lru_cache(maxsize=64)
 def _parameters(scenario: str) -> Mapping[str, Any]:
-    return load_scenario(scenario).parameters
+    return _load(scenario, {}).parameters
 
 
 def require(design: Design, form: str) -> None:

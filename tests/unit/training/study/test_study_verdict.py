@@ -110,7 +110,7 @@ def test_holm() -> None:
 
 def test_many_predictions_cost_some_of_their_certainty() -> None:
     """An effect that alone would hold does not, among many."""
-    welfare = levels(full=100.0, pair=100.0, one=100.0, none=100.0) | {"no-value": 79.0}
+    welfare = levels(full=100.0, pair=100.0, one=100.0, none=100.0) | {"no-value": 72.0}
     raw = raw_of(welfare, noise=100.0, draws=64, seed=3)
     alone = effect(differences(raw, {("full", LEARNED): 1.0, ("no-value", LEARNED): -1.0}, "welfare_keur"))
     assert alone.p_above < 0.025
