@@ -142,7 +142,7 @@ def _train(
         for chosen in order.split(settings.batch):
             optimizer.zero_grad()
             loss = nn.functional.mse_loss(model(days[chosen]), targets[chosen])
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         with torch.no_grad():
