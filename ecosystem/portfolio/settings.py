@@ -12,7 +12,7 @@ class Settings:
     Attributes:
         lookback_rows: daily returns that a forecast sees.
         hidden: units of the LSTM's one layer.
-        train_weeks: weeks a training learns from (8 years, rolling).
+        train_weeks: weeks a training learns from (5 years, rolling).
         validation_weeks: weeks after them that end the training early and give the disclosed error.
         retrain_weeks: weeks a training is used for.
         seeds: trainings that differ in initial weights and order of samples.
@@ -28,7 +28,7 @@ class Settings:
 
     lookback_rows: int = 20
     hidden: int = 32
-    train_weeks: int = 416
+    train_weeks: int = 260
     validation_weeks: int = 104
     retrain_weeks: int = 52
     seeds: int = 5
