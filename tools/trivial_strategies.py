@@ -4,10 +4,10 @@
 
 A strategy is trivial that takes no look at the world: approve or reject all, be honest always, claim the most there
 is, never insure, never audit. For each, a firm or the auditor is offered stances that differ in that one point, while
-all others keep to one of a few stances; the offer that brings most is picked in SEARCH_WORLDS with losses booked as
-expectations, and then played in WORLDS others with drawn losses, on which nothing was picked. A strategy that all
-follow together is held to welfare instead. `beaten` says whether the 95% interval of the gain, paired by world, is
-above 0.
+all others keep to one of a few stances; the offer whose gain is clearest in SEARCH_WORLDS is played in WORLDS others,
+on which nothing was picked. A strategy that all follow together is held to welfare instead. `beaten` says whether the
+95% interval of the gain, paired by world, is above 0. Losses are booked as expectations: drawn ones are so lumpy that
+thousands of worlds would be needed. They are an upper bound of the mean of drawn losses, claims and premiums alike.
 """
 
 from __future__ import annotations
@@ -113,8 +113,6 @@ def searched(world: Scenario, one: Trivial, seeds: Sequence[int]) -> tuple[Playe
 def rows(world: Scenario, worlds: int = WORLDS, search_worlds: int = SEARCH_WORLDS) -> Iterable[dict[str, object]]:
     """A row for each strategy, and one for each that is also played by all together."""
     seeds, search = range(worlds), range(TRAINING_SEEDS_START, TRAINING_SEEDS_START + search_worlds)
-    drawn = world.with_parameters(incident_loss="sampled")
-    expected = world.with_parameters(incident_loss="expected")
     settings = {"worlds": worlds, "seed": 0, "search_worlds": search_worlds, "search_seed": TRAINING_SEEDS_START}
 
     def row(
@@ -125,26 +123,26 @@ def rows(world: Scenario, worlds: int = WORLDS, search_worlds: int = SEARCH_WORL
         head = {"strategy": strategy, "whose": whose, "others_play": at, "better": better}
         return {**head, **figures, "beaten": found.low > 0.0, "tried": tried, **settings}
 
-    stewards = play(drawn, find(STEWARDS.name), seeds)[WELFARE + "_keur"]
+    stewards = play(world, find(STEWARDS.name), seeds)[WELFARE + "_keur"]
     approving: PolicyOfRole = lambda role: Thoughtless(role, "random", "any", "accept")  # noqa: E731
     for name, cast in (
         ("approve-all", approving),
         ("reject-all", find("stewards-reject-all")),
         ("always-disclose-most", find("stewards-disclose-most")),
     ):
-        gain = stewards - play(drawn, cast, seeds)[WELFARE + "_keur"]
+        gain = stewards - play(world, cast, seeds)[WELFARE + "_keur"]
         yield row(name, WELFARE, "the same", STEWARDS.name, gain, 1)
-    for one in trivial(drawn):
-        player, at, offer, tried = searched(expected, one, search)
+    for one in trivial(world):
+        player, at, offer, tried = searched(world, one, search)
         profile = partial(Stewards, stance=at)
-        brought = accounts(drawn, profile, {}, player, [stance(one.stance), offer], seeds)
+        brought = accounts(world, profile, {}, player, [stance(one.stance), offer], seeds)
         yield row(one.name, player.name, at.name, offer.name, brought[1] - brought[0], tried)
 
 
 def main(worlds: int = WORLDS, search_worlds: int = SEARCH_WORLDS) -> None:
     """Write the table."""
     found = []
-    for row in rows(load_scenario(SCENARIO), worlds, search_worlds):
+    for row in rows(load_scenario(SCENARIO, incident_loss="expected"), worlds, search_worlds):
         found.append({key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()})
         print(found[-1], flush=True)
     with TARGET.open("w", encoding="utf-8", newline="") as stream:

@@ -1,5 +1,7 @@
 """Credit: interest by rating and constraint, lent capital, and what the reserve earns."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import small_worlds as sw
@@ -11,13 +13,13 @@ WINDOW = 7.0 / 365.0
 
 
 def test_the_spread_rises_with_constraint_and_falls_with_the_rating():
-    sc = sw.Table(sw.market_place()).static.scenario[0]
+    sc = SimpleNamespace(spread_base=0.02, spread_constraint=0.02, spread_rating=0.006)
     spread = credit.spread.py_func
     assert spread(sc, 0.0, 0.0) == pytest.approx(0.02)
     assert spread(sc, 1.0, 0.0) == pytest.approx(0.04)
     assert spread(sc, 0.0, 1.0) == pytest.approx(0.014)
-    cheap = sw.Table(sw.market_place(spread_base=0.0)).static.scenario[0]
-    assert spread(cheap, 0.0, 1.0) == 0.0, "nobody is paid for borrowing"
+    sc.spread_base = 0.0
+    assert spread(sc, 0.0, 1.0) == 0.0, "nobody is paid for borrowing"
 
 
 def test_interest_on_debt_in_the_first_window():

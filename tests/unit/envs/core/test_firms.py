@@ -75,7 +75,7 @@ def test_effort_avoids_its_share_of_losses_through_ones_own_services(level):
 
 
 def late(**changes):
-    """Two patches that are overdue from the start, fined 1 k€ a day, and a controller that moves every window."""
+    """Two patches that are due on the first day, fined 1 k€ a day, and a controller that moves every window."""
     return sw.market_place(
         deadlines="flat", fine_keur_per_day=1.0, windows=6, controller_windows=1,
         **{"controller": "adaptive", "controller_target": 0.1, "controller_gain": 0.5, **changes},
@@ -83,10 +83,10 @@ def late(**changes):
 
 
 def overdue_seed():
-    """A seed in which both patches are overdue when the first window opens."""
+    """A seed in which both patches are due when the first window opens; overdue they are from the second on."""
     engine = Engine([late()], 64)
     engine.reset(np.arange(64, dtype=np.uint64))
-    return int(np.flatnonzero(engine.state.world["overdue"] == 2)[0])
+    return int(np.flatnonzero((engine.state.patch["due"].reshape(64, 2) == 0.0).all(1))[0])
 
 
 def factors(**changes):
@@ -102,11 +102,12 @@ def factors(**changes):
 
 def test_the_controller_in_play_raises_fines_while_too_much_is_overdue():
     assert factors(controller="frozen") == pytest.approx(np.ones(6))
-    grown = np.exp(0.5 * 0.9 * np.arange(6))
+    grown = np.exp(0.5 * np.array([0.0, -0.1, 0.8, 1.7, 2.6, 3.5]))  # nothing is overdue when the first one opens
     assert factors() == pytest.approx(np.minimum(grown, 4.0)), "up to its limit"
     assert grown[-1] > 4.0
-    assert factors(controller_windows=3) == pytest.approx([1.0, 1.0, 1.0, grown[1], grown[1], grown[1]])
-    assert factors(controller_target=1.0, controller_dead_band=0.0) == pytest.approx(np.ones(6))
+    assert factors(controller_windows=3) == pytest.approx([1.0] * 3 + [np.exp(0.45)] * 3)
+    eased = [1.0] + [np.exp(-0.5)] * 5
+    assert factors(controller_target=1.0, controller_dead_band=0.0) == pytest.approx(eased)
     assert factors(controller_dead_band=0.91) == pytest.approx(np.ones(6)), "within the dead band nothing moves"
 
 

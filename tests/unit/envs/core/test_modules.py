@@ -35,8 +35,12 @@ def test_the_platform_sets_the_price(level, price):
 
 
 def test_a_rated_firm_pays_less():
+    """By the rating that the last window closed with; .5 before the first."""
     table = subscribed("prioritise", first={SHOP: "claim:4"}, disclosure_enabled=True)
-    assert table.paid(SHOP, "module") == pytest.approx(-0.4 * (1.0 - 0.3))
+    first = table.paid(SHOP, "module")
+    assert first == pytest.approx(-0.4 * (1.0 - 0.3 * 0.5))
+    table.wait(2)
+    assert table.paid(SHOP, "module") - first == pytest.approx(-0.4 * (1.0 - 0.3))
 
 
 def test_a_patch_bot_adds_hours_in_the_next_window():

@@ -219,7 +219,7 @@ def test_a_misspelt_rule_is_answered_with_the_closest_name(field):
 # Rules that look at what happened, and rules with settings of their own, in play
 
 
-def liabilities(table, agents=4):
+def liabilities(table, agents=3):
     """Each agent's share of the damage of every window that is left, the tail with the last ``(windows, agents)``."""
     found = []
     while not table.over:

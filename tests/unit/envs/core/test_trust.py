@@ -21,7 +21,7 @@ def test_quiet_windows_bring_trust_back():
 def test_a_breach_costs_its_firm_trust_and_the_others_a_part(spillover):
     """A loss of 200 k€ through the shop's service, above the 80 that cost trust in full; sampled, so none returns."""
     world = sw.market_place(
-        attempt_multiplier=1e6, incident_loss="sampled", trust_spillover=spillover, breadth_median=1.0
+        attempt_multiplier=1000.0, incident_loss="sampled", trust_spillover=spillover, breadth_median=1.0
     )
     findings = tuple(sw.replace(f, epss=0.9 if f.uid == 1 else 0.0) for f in world.findings)
     table = sw.Table(sw.replace(world, findings=findings))
