@@ -18,7 +18,7 @@ PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop
   --graphs 6 --num-envs 144 --timesteps 1800000 --seed 0 --minibatch 3072 --validate-every 20 \
   --validation-episodes 48 --checkpoint-every 10 --evaluation-episodes 0
 
-.PHONY: help setup demo test test-slow lint format types bench benchmark pretrained coverage games constraints clean
+.PHONY: help setup demo test test-slow lint format types bench benchmark pretrained coverage games mechanisms constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -81,6 +81,10 @@ coverage: setup  ## do the intervals cover what they say: docs/coverage.csv
 
 games: setup  ## is each bundled scenario worth playing: docs/games.md
 	$(BIN)/python tools/write_games.py 1024
+
+mechanisms: setup  ## what beats each trivial strategy and what each mechanism moves: docs/mechanisms.md and two tables
+	$(BIN)/python tools/trivial_strategies.py
+	$(BIN)/python tools/mechanisms.py
 
 constraints:  ## renew constraints.txt: the newest versions that pyproject.toml allows
 	@rm -rf build/constraints

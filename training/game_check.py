@@ -1,6 +1,8 @@
 """Is a scenario's game worth playing? Plays it with every baseline and with behaviours that take no thought.
 
 Scores are 0 for doing nothing and 1 for the best policy known here; all play the same worlds, with the same draws.
+Where a scenario has firms that disclose, insure or subscribe, the inequalities of that game are looked at as well
+(``training.inequalities``), and the stances play too.
 """
 
 from __future__ import annotations
@@ -14,19 +16,25 @@ from numpy.typing import NDArray
 from patchpact.agents.policies import BatchPolicy, PolicyOfRole, Seen, act_all, make_policy, policy_names
 from patchpact.agents.policies.base import best_nomination, vote_or_wait
 from patchpact.agents.policies.myopic_selfish import MyopicSelfish
+from patchpact.agents.policies.registry import stances
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario
 from patchpact.training import stats
 from patchpact.training.evaluate import play
+from patchpact.training.inequalities import inequalities
 
 HEAD_ROOM_OVER_GREEDY = 0.1
 SELFISH_AT_MOST = 0.9
 THOUGHTLESS_AT_MOST = 0.7
+REJECTING_AT_MOST = 0.5
+REJECTING = "random row, full, always reject"
 TOP_THREE_AT_MOST = 0.6
 APPROVAL_RANGE = (0.1, 0.9)
 DISAGREEMENT_AT_LEAST = 0.15
+LOOKED_AT = 64
+"""Worlds whose first agenda the inequalities of the wider game are worked out on."""
 
 
 class Thoughtless(BatchPolicy):
@@ -114,7 +122,8 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
         drawn losses.
     """
     seeds = range(seed, seed + episodes)
-    names = policy_names()
+    marginal = inequalities(scenario, seeds[:LOOKED_AT])
+    names = (*policy_names(), *(stances() if marginal else ()))
     welfare = {name: play(scenario, make_policy(name), seeds)["welfare_keur"] for name in names}
     plain = thoughtless()
     welfare |= {name: play(scenario, policy, seeds)["welfare_keur"] for name, policy in plain.items()}
@@ -156,6 +165,8 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
         f"<= {THOUGHTLESS_AT_MOST}",
         bold.value <= THOUGHTLESS_AT_MOST,
     )
+    rejecting = score(REJECTING)
+    check("rejecting everything", rejecting, f"<= {REJECTING_AT_MOST}", rejecting.value <= REJECTING_AT_MOST)
     share = _top_three(scenario, seeds)
     check(
         "risk share of the three riskiest patches",
@@ -179,6 +190,7 @@ def check_game(scenario: Scenario, episodes: int = 1024, seed: int = 0) -> dict[
         f">= {DISAGREEMENT_AT_LEAST}",
         disagreement.value >= DISAGREEMENT_AT_LEAST,
     )
+    checks += marginal
     order = sorted(welfare, key=lambda name: -float(welfare[name].mean()))
     return {
         "scenario": scenario.id,

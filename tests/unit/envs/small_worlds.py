@@ -90,6 +90,37 @@ def one_service(count: int = 1, **changes: Any) -> Scenario:
     return scenario([service(0)], (), findings, patches, **changes)
 
 
+IT, PLATFORM, SHOP, VENDOR, MARKET, ESG = range(6)
+"""Agents of a ``market_place``."""
+
+
+def market_place(**changes: Any) -> Scenario:
+    """A platform and a small shop, each with a service, a flow and a patch; insurer and auditor look on.
+
+    Nothing is overdue, nobody attacks, and all of the wider game is off unless ``changes`` say otherwise;
+    ``equity`` is the firms', platform and shop.
+    """
+    equity = changes.pop("equity", (1000.0, 1000.0))
+    it, platform, shop, vendor = seats(businesses=2)
+    agents = (
+        it,
+        replace(platform, platform=True, equity_keur=equity[0]),
+        replace(shop, size="small", equity_keur=equity[1]),
+        vendor,
+        AgentSpec(4, "market_0", "market", "market", 0, 1000.0),
+        AgentSpec(5, "esg_0", "esg", "esg", 0, 1000.0),
+    )
+    flows = (Entrypoint(0, "s0", 100.0, 3.0, "business_0"), Entrypoint(1, "s1", 100.0, 1.0, "business_1"))
+    settled = {"deadlines": "none", "attempt_multiplier": 0.0, "incident_loss": "expected", "motions_per_window": 2}
+    return scenario(
+        [service(0), service(1, owner="business_1")],
+        (),
+        [finding(0, 0), finding(1, 1)],
+        [patch(0, 0), patch(1, 1)],
+        **{"agents": agents, "entrypoints": flows, **settled, **changes},
+    )
+
+
 def no_ops(engine: Engine) -> Any:
     """Pass or abstain, whichever the phase asks for ``(num_envs, agents)``."""
     voting = engine.state.world["voting"][:, None].astype(bool)

@@ -1,0 +1,67 @@
+"""The inequalities of the wider game follow the parameters, and only where a scenario has the feature."""
+
+import math
+
+import pytest
+
+from patchpact.scenarios import load_scenario
+from patchpact.training.inequalities import inequalities, kept
+
+SEEDS = range(8)
+
+
+def found(**over):
+    rows = inequalities(load_scenario("symbiosis-v1", **over), SEEDS)
+    assert all(set(row) == {"check", "value", "low", "high", "bound", "holds"} for row in rows)
+    return {row["check"].split(" ")[0] + " " + row["check"].split(" ")[1]: row for row in rows}
+
+
+def test_a_scenario_without_the_wider_game_has_none():
+    assert inequalities(load_scenario("toy-v1"), SEEDS) == []
+
+
+def test_those_that_apply():
+    assert set(found()) == {"a false", "claiming nothing", "share of", "a lower", "leaks of"}
+    assert "a proof" in found(proofs_enabled=True)
+    assert set(found(modules_enabled=False)) == {"a false", "claiming nothing", "share of"}
+    assert set(found(disclosure_enabled=False)) == {"share of", "a lower", "leaks of"}
+    assert "a false" not in found(governance_enabled=False), "nobody audits"
+    assert set(found(responsibility_enabled=False)) == {"a lower"}
+
+
+@pytest.mark.parametrize(
+    ("check", "over", "holds"),
+    [
+        ("a false", {}, True),
+        ("a false", {"gap_penalty_keur": 0.0, "trust_loss_gap": 0.0}, False),
+        ("a false", {"audit_often": 0.0}, False),
+        ("claiming nothing", {}, True),
+        ("claiming nothing", {"debt_ratio": 0.0, "module_preferential": 0.0, "insurance_coverage": 0.0}, False),
+        ("share of", {"insurance_coverage": 1.0, "insurance_deductible": 0.0, "insurance_pass_through": 0.0}, False),
+        ("a lower", {}, True),
+        ("a lower", {"measurement_uplift": 10.0}, False),
+        ("a lower", {"measurement_uplift": 0.0}, False),
+        ("leaks of", {}, True),
+        ("leaks of", {"leak_keur": 0.0, "trust_loss_leak": 0.0}, False),
+    ],
+)
+def test_each_can_hold_and_can_fail(check, over, holds):
+    assert found(**over)[check]["holds"] is holds
+
+
+def test_a_proof_dies_where_it_costs_more_than_it_brings():
+    cheap, dear = (found(proofs_enabled=True, proof_cost_keur=cost)["a proof"] for cost in (0.015, 15.0))
+    assert dear["value"] == pytest.approx(1000.0 * cheap["value"])
+    assert dear["holds"]
+
+
+def test_what_an_insured_firm_keeps():
+    """c = .8 (1 - .1) = .72: .28 and, with premiums by risk, .72 x 1.3 of the rest."""
+    assert kept(load_scenario("symbiosis-v1", insurance_pass_through=0.0)) == pytest.approx(0.28)
+    assert kept(load_scenario("symbiosis-v1", insurance_pass_through=1.0)) == pytest.approx(0.28 + 0.72 * 1.3)
+
+
+def test_more_pass_through_more_patching():
+    shares = [found(insurance_pass_through=at)["share of"]["value"] for at in (0.0, 0.7)]
+    assert math.isfinite(shares[0])
+    assert shares[0] <= shares[1] <= 1.0
