@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,7 @@ from patchpact.scenarios.generator import generate
 from patchpact.scenarios.notes import Notes
 from patchpact.scenarios.parameters import NETWORKS, PARAMETERS, Value, flatten_section
 from patchpact.scenarios.registry import bundled_path, scenario_ids
+from patchpact.scenarios.rule_sets import hold, rule_sets
 from patchpact.scenarios.scenario import Scenario
 from patchpact.scenarios.schema import (
     ComponentRow,
@@ -65,7 +67,8 @@ def load_scenario(
             sparse graph is completed from defaults. Names of nodes become texts.
         overrides: parameters by name (see `PARAMETERS`). Drawn scenarios (`generated-v1`) also take
             `services`, `tenants`, `vendors` and `scenario_seed`; graphs take `scenario_seed`; files
-            with findings take `unconfirmed` ("keep" or "drop").
+            with findings take `unconfirmed` ("keep" or "drop"). Files also take `rule_sets`, names with commas
+            or a list, in force beside those of the file.
 
     Warns:
         AssumptionWarning: once, when a graph or a file of the user's was completed from defaults.
@@ -75,9 +78,12 @@ def load_scenario(
     """
     options = {
         name: _plain(overrides.pop(name), "load_scenario", name)
-        for name in (*GENERATE_OPTIONS, "unconfirmed")
+        for name in (*GENERATE_OPTIONS, "unconfirmed", "rule_sets")
         if name in overrides
     }
+    if "rule_sets" in options:  # a text, since what was drawn with options is kept by them
+        named = options["rule_sets"]
+        options["rule_sets"] = ",".join(map(str, named)) if isinstance(named, list) else str(named)
     bundled = False
     if isinstance(source, Scenario):
         _no_options(options, source.id, ())
@@ -257,8 +263,25 @@ def _from_yaml(path: Path, options: Mapping[str, Any]) -> Scenario:
     where = path.name if bundled_path(path.stem) == path else str(path)
     file = check(ScenarioFile, parse_yaml(read_text(path, where, MAX_YAML_BYTES), where), where)
     parameters: dict[str, Value] = {}
+    governance = dict(file.governance)
+    named = governance.pop("rule_sets", [])
     for network in NETWORKS:
-        parameters |= flatten_section(network, getattr(file, network), where)
+        section = governance if network == "governance" else getattr(file, network)
+        parameters |= flatten_section(network, section, where)
+    more = options.get("rule_sets")
+    if more is not None:
+        named = [*(named if isinstance(named, list) else str(named).split(",")), *str(more).split(",")]
+        options = {name: value for name, value in options.items() if name != "rule_sets"}
+    sets = rule_sets(named, where)
+    parameters, moved = hold(sets, parameters, where)
+    scenario = _from_file(file, path, parameters, options, where)
+    return replace(scenario, rule_sets=sets, assumptions=(*scenario.assumptions, *moved))
+
+
+def _from_file(
+    file: ScenarioFile, path: Path, parameters: dict[str, Value], options: Mapping[str, Any], where: str
+) -> Scenario:
+    """What the file describes, with these parameters."""
     if file.generate is not None:
         return _generated(file, parameters, options, where)
     _no_options(options, where, ("unconfirmed", "scenario_seed"))

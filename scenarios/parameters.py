@@ -147,7 +147,8 @@ def flatten_section(network: str, section: Mapping[str, object], where: str) -> 
         field = f"{network}.{key}"
         if name not in own:
             other = PARAMETERS.get(name)
-            mend = f"move it to section {other.network}" if other else closest(key, own)
+            known = [*own, "rule_sets"] if network == "governance" else own
+            mend = f"move it to section {other.network}" if other else closest(key, known)
             raise ScenarioError(where, field, "unknown parameter", mend)
         if name in flat:
             raise ScenarioError(where, field, "given twice", "keep one")

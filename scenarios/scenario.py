@@ -16,6 +16,7 @@ import networkx as nx
 
 from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.parameters import check_combined, check_parameters, default_parameters
+from patchpact.scenarios.rule_sets import RuleSet, check_stated
 
 ServiceKind = Literal["service", "frontend", "gateway", "store", "queue", "external"]
 EdgeKind = Literal["http", "grpc", "db", "cache", "queue", "async"]
@@ -171,12 +172,14 @@ class Scenario:
     assumptions: tuple[str, ...] = ()
     """One line for each thing that was defaulted or drawn."""
     sources: tuple[str, ...] = ()
+    rule_sets: tuple[RuleSet, ...] = ()
+    """Those in force; no parameter leaves their bounds."""
 
     def __post_init__(self) -> None:
         for name in ("services", "edges", "entrypoints", "findings", "patches", "agents"):
             rows = getattr(self, name)
             object.__setattr__(self, name, tuple(sorted(rows, key=lambda row: row.uid)))
-        for name in ("assumptions", "sources"):
+        for name in ("assumptions", "sources", "rule_sets"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "parameters", MappingProxyType(dict(self.parameters)))
 
@@ -210,9 +213,11 @@ class Scenario:
         """A copy with some parameters replaced.
 
         A change of `loss_*_keur` also reaches the services that had the old default as their loss.
-        Raises ScenarioError for an unknown name (with the closest one) or a value out of range.
+        Raises ScenarioError for an unknown name (with the closest one), a value out of range or one that a rule
+        set in force does not allow.
         """
         checked = check_parameters(overrides, where=self.id)
+        check_stated(self.rule_sets, checked, where=self.id)
         combined = {**self.parameters, **checked}
         check_combined(combined, where=self.id)
         return replace(self, parameters=combined, services=self._priced(checked))

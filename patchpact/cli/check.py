@@ -110,6 +110,7 @@ def describe(scenario: Any) -> dict[str, Any]:
     from patchpact.envs.core.pack import choices
     from patchpact.scenarios import parameter_rows, summary
     from patchpact.scenarios.importers.explain import assumed, oddities
+    from patchpact.scenarios.rule_sets import bounds_in_force
 
     parameters = []
     for row in parameter_rows():
@@ -128,6 +129,8 @@ def describe(scenario: Any) -> dict[str, Any]:
             for agent in scenario.agents
         ],
         "parameters": parameters,
+        "rule_sets": [{name: getattr(one, name) for name in ("id", "title", "source")} for one in scenario.rule_sets],
+        "bounds": bounds_in_force(scenario.rule_sets, scenario.parameters),
         "odd": list(oddities(scenario)),
         "assumptions": list(scenario.assumptions),
         "assumed": [dict(row) for row in assumed(scenario.assumptions)],
@@ -156,6 +159,8 @@ def _print(report: Mapping[str, Any]) -> None:
             }
         )
     print(table(rows))
+    if report["rule_sets"]:
+        _print_rule_sets(report)
     _print_list("Odd, or to be known", report["odd"])
     _print_list("Assumptions", _with_sources(report["assumed"]))
     _print_list("Sources", report["sources"])
@@ -164,6 +169,24 @@ def _print(report: Mapping[str, Any]) -> None:
     if "game" in report:
         print("\nThe game")
         _print_game(report["game"])
+
+
+def _print_rule_sets(report: Mapping[str, Any]) -> None:
+    lines = [f"{one['id']}: {one['title']} [{one['source']}]" for one in report["rule_sets"]]
+    _print_list("Rule sets in force (no two contradict)", lines)
+    rows = [
+        {
+            "set": _plain(row["set"]),
+            "parameter": row["parameter"],
+            "bound": row["bound"],
+            "value": str(row["value"]).lower(),
+            "default": str(row["default"]).lower(),
+            "binds": "binds" if row["binds"] else "",
+            "why": _plain(row["why"]),
+        }
+        for row in report["bounds"]
+    ]
+    print(f"\nTheir bounds (one binds where the value lies at its edge)\n\n{table(rows)}")
 
 
 def _print_findings(rows: Sequence[Mapping[str, Any]]) -> None:
