@@ -1,0 +1,105 @@
+"""Where the engine's time goes: by kind of step, and what observations, masks and drawing actions cost.
+
+    python patchpact_parts.py --threads 1
+
+Prints one JSON object. The same actions are played in a world that agents see and in one that nobody sees
+(``blind``: no observations, no masks, nothing of what agents expect for themselves); the difference is their price.
+"""
+
+import json
+import time
+from typing import Any
+
+from protocol import start
+
+WORLDS, STEPS, REPEATS, SINGLE_STEPS = 64, 400, 7, 20_000
+KINDS = ("nomination", "vote", "closes a window", "ends an episode")
+
+
+def main() -> None:
+    """Measure and print one line."""
+    args = start()
+
+    import numpy as np
+
+    from patchpact.envs.core.engine import Engine
+    from patchpact.scenarios import load_scenario
+
+    scenario = load_scenario("boutique-v1")
+
+    def fresh(worlds: int, autoreset: bool = True) -> Engine:
+        engine = Engine([scenario], worlds, threads=args.threads, autoreset=autoreset)
+        engine.reset(np.arange(worlds, dtype=np.uint64))
+        return engine
+
+    engine = fresh(WORLDS)
+    actions = np.zeros((STEPS, WORLDS, engine.num_agents), np.int64)
+    best: dict[str, float] = {}
+    ends = {}
+    for _ in range(REPEATS):
+        for name in ("drawn", "seen", "blind"):
+            engine = fresh(WORLDS)
+            if name == "blind":
+                engine.state.world["blind"] = 1
+            begin = time.perf_counter()
+            for turn in range(STEPS):
+                if name == "drawn":
+                    engine.step_at_random(args.seed, turn, actions[turn])
+                else:
+                    engine.step(actions[turn])
+            seconds = time.perf_counter() - begin
+            best[name] = min(best.get(name, seconds), seconds)
+            ends[name] = engine.state.world["welfare_keur"].copy()
+            if name == "blind" and not engine.state.world["blind"].all():
+                raise SystemExit("a world that nobody was to see was seen")
+    if not (ends["drawn"] == ends["seen"]).all() or not (ends["seen"] == ends["blind"]).all():
+        raise SystemExit("the same actions did not make the same worlds")
+    microseconds = {name: 1e6 * seconds / STEPS / WORLDS for name, seconds in best.items()}
+
+    engine = fresh(1)
+    out = np.zeros((1, engine.num_agents), np.int64)
+    world = engine.state.world
+    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for turn in range(SINGLE_STEPS):
+        voting, window, episode = int(world["voting"][0]), int(world["t"][0]), int(world["episode"][0])
+        begin = time.perf_counter()
+        engine.step_at_random(args.seed, turn, out)
+        seconds = time.perf_counter() - begin
+        if int(world["episode"][0]) != episode:
+            kind = KINDS[3]
+        elif int(world["t"][0]) != window:
+            kind = KINDS[2]
+        else:
+            kind = KINDS[1] if voting else KINDS[0]
+        times[kind].append(seconds)
+    ended = fresh(1, autoreset=False)
+    ended.state.world["over"] = 1
+    idle = []
+    for _ in range(2000):
+        begin = time.perf_counter()
+        ended.step(out)
+        idle.append(time.perf_counter() - begin)
+    call = float(np.median(idle))
+    rows: list[dict[str, Any]] = []
+    for kind, found in times.items():
+        if found:
+            each = max(float(np.median(found)) - call, 0.0)
+            row = {"kind": kind, "share_of_steps": len(found) / SINGLE_STEPS, "microseconds": 1e6 * each}
+            rows.append(row)
+    total = sum(row["share_of_steps"] * row["microseconds"] for row in rows)
+    for row in rows:
+        row["share_of_time"] = row["share_of_steps"] * row["microseconds"] / total
+    print(
+        json.dumps(
+            {
+                "microseconds_per_env_step": microseconds,
+                "floats_per_env_step": int(engine.state.observation[0].size),
+                "call_microseconds": 1e6 * call,
+                "kinds": rows,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Install peer environments, each on its own, and measure them and patchpact by turns on this machine; CPU only.
+
+    python benchmarks/peers/run.py [--only vmas,mpe2] [--seconds 10] [--rounds 3] [--json FILE] [--write-docs]
+
+Needs nothing but Python 3.11; patchpact's own drivers run in the project's ``.venv`` (``make setup``), the peers' in
+``build/peers/NAME``. A round measures every case once, the next round starts with another case, and a ratio is taken
+within a round. ``--write-docs`` keeps the figures as docs/peers.json and writes docs/peers.md from them;
+``--from FILE`` writes the page anew from figures that were kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "drivers")]
+
+from cases import REFERENCE, Case, Plan, plan  # noqa: E402
+from page import page, table  # noqa: E402
+from protocol import BadReport, read_report  # noqa: E402
+from venvs import HOME, NotInstalled, install, look_up, reason, requirements  # noqa: E402
+
+ROOT = HERE.parents[1]
+DOCS = ROOT / "docs"
+GRACE_SECONDS = 900  # for imports and compiling, before and after what is measured
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Variables for a driver: as many threads in each library's pool as it has cores, and no accelerator."""
+    pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
+    return os.environ | {f"{pool}_NUM_THREADS": str(threads) for pool in pools} | {
+        "CUDA_VISIBLE_DEVICES": "",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(HOME / "jax-cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "MPLBACKEND": "Agg",
+        "PYTHONWARNINGS": "ignore",
+        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=" + ("true" if threads > 1 else "false"),
+    }  # fmt: skip
+
+
+def run_driver(python: Path, script: Path, batch: int, threads: int, seconds: float, seed: int) -> dict[str, Any]:
+    """One measurement by one driver in a process of its own.
+
+    Raises:
+        BadReport: it failed, took too long, or printed something else.
+    """
+    asked = {"--seconds": seconds, "--batch": batch, "--threads": threads, "--seed": seed}
+    command = [str(python), str(script)] + [str(part) for pair in asked.items() for part in pair]
+    try:
+        done = subprocess.run(
+            command,
+            env=environment(threads),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=seconds + GRACE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise BadReport(f"took longer than {seconds + GRACE_SECONDS:g} s") from None
+    if done.returncode:
+        raise BadReport(reason(done.stderr))
+    return read_report(done.stdout, batch, threads)
+
+
+def machine() -> dict[str, Any]:
+    """This machine in general words."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": cores,
+        "memory_gib": round(memory),
+        "python": platform.python_version(),
+    }
+
+
+def measure(
+    chosen: Plan,
+    pythons: dict[str, Path],
+    rounds: int,
+    seconds: float,
+    driver: Callable[..., dict[str, Any]] = run_driver,
+    say: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Measure every case of an installed peer once a round; a row a case, with its ``runs`` or why it ``failed``."""
+    rows = [
+        {"peer": c.peer, "script": c.script, "way": c.way, "batch": c.batch, "threads": c.threads, "runs": []}
+        for c in chosen.cases
+        if c.peer in pythons
+    ]
+    cases = [Case(*(row[key] for key in ("peer", "script", "way", "batch", "threads"))) for row in rows]
+    for number in range(rounds):
+        first = number * len(cases) // rounds
+        for place in [*range(first, len(cases)), *range(first)]:
+            case, row = cases[place], rows[place]
+            if "failed" in row:
+                continue
+            script = HERE / "drivers" / f"{case.script}.py"
+            try:
+                found = driver(pythons[case.peer], script, case.batch, case.threads, seconds, number)
+            except BadReport as error:
+                row["failed"] = str(error)
+                say(f"round {number + 1}: {case.name}: failed: {error}")
+                continue
+            row["runs"].append(found | {"round": number, "load": round(os.getloadavg()[0], 1)})
+            say(f"round {number + 1}: {case.name}: {found['env_steps_per_second']:,.0f} env-steps/s")
+    return rows
+
+
+def parts(python: Path) -> dict[str, Any]:
+    """Where the engine's time goes, from drivers/patchpact_parts.py."""
+    command = [str(python), str(HERE / "drivers" / "patchpact_parts.py"), "--threads", "1"]
+    done = subprocess.run(
+        command, env=environment(1), cwd=ROOT, capture_output=True, text=True, timeout=GRACE_SECONDS, check=False
+    )
+    if done.returncode:
+        raise BadReport(reason(done.stderr))
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(file.name + ".part")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(file)
+
+
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(description="Measure patchpact beside its peers.")
+    parser.add_argument("--only", metavar="A,B", help="these peers alone, and patchpact")
+    parser.add_argument("--seconds", type=float, default=10.0, help="to measure each case in each round (default 10)")
+    parser.add_argument("--rounds", type=int, default=3, help="at least 3 for a page (default 3)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
+    parser.add_argument(
+        "--from", type=Path, metavar="FILE", dest="kept", help="measure nothing; take figures kept there"
+    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/peers.json and docs/peers.md")
+    parser.add_argument("--patchpact", type=Path, metavar="PYTHON", help="interpreter with patchpact (default .venv's)")
+    args = parser.parse_args(given)
+    if not args.seconds > 0 or args.rounds < 1:
+        parser.error("--seconds and --rounds: give numbers above 0")
+    return args
+
+
+def new_figures(args: argparse.Namespace) -> dict[str, Any]:
+    """Install and measure."""
+    chosen = plan(args.only.split(",") if args.only else None)
+    own = args.patchpact or ROOT / ".venv" / "bin" / "python"
+    if not own.exists():
+        raise ValueError(f"{own}: no such interpreter; run make setup, or name one with --patchpact")
+    pythons = {REFERENCE: own}
+    missing = []
+    for peer in chosen.peers:
+        if peer.name == REFERENCE:
+            continue
+        try:
+            if not peer.drivers:
+                raise NotInstalled(f"{peer.note}; pip: {look_up(peer.name)}")
+            pythons[peer.name] = install(peer.name)
+            print(f"{peer.name}: installed", flush=True)
+        except NotInstalled as error:
+            print(f"{peer.name}: did not install: {error}", flush=True)
+            lines = requirements(peer.name).read_text(encoding="utf-8").splitlines()
+            asked = next(line for line in lines if line and not line.startswith("#"))
+            missing.append({"peer": peer.name, "asked": asked, "reason": str(error)})
+    command = "python benchmarks/peers/run.py"
+    command += f" --only {args.only}" if args.only else ""
+    figures: dict[str, Any] = {
+        "command": f"{command} --seconds {args.seconds:g} --rounds {args.rounds}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "rounds": args.rounds,
+        "seconds": args.seconds,
+    }
+    figures["cases"] = measure(chosen, pythons, args.rounds, args.seconds, say=lambda line: print(line, flush=True))
+    figures["parts"] = parts(own)
+    figures["missing"] = missing
+    return figures
+
+
+def main(given: list[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    args = arguments(given)
+    try:
+        figures = json.loads(args.kept.read_text(encoding="utf-8")) if args.kept else new_figures(args)
+    except (ValueError, OSError) as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 2
+    text = json.dumps(figures, indent=1) + "\n"
+    if args.json:
+        write(args.json, text)
+    if args.write_docs:
+        write(DOCS / "peers.json", text)
+        write(DOCS / "peers.md", page(figures))
+    print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
