@@ -24,7 +24,7 @@ class Peer:
 
     name: str
     title: str
-    licence: str
+    licence: str = ""
     drivers: tuple[Driver, ...] = ()
     note: str = ""
 
@@ -64,7 +64,7 @@ PEERS = (
         ),
         "Roles nominate patches, vote with side payments and pull levers; when the motions are over, a window is "
         "played: work, failed upgrades, downtime, attempts on open findings, compromise along the calls, new findings, "
-        "fixes, deadlines. An agent sees 578 numbers and a mask of its legal actions.",
+        "fixes, deadlines. Each agent also gets a mask of its legal actions.",
     ),
     Peer(
         "jaxmarl",
@@ -102,9 +102,9 @@ PEERS = (
         "Two random negotiators agree after a few rounds, so that setting up a negotiation is most of the cost; there "
         "is no world behind the offers.",
     ),
-    Peer("cyborg", "CybORG, CAGE Challenge 4", "MIT", note="published as source only"),
-    Peer("nasimemu", "NASimEmu", "MIT", note="published as source only"),
-    Peer("primaite", "PrimAITE", "MIT", note="published as source only"),
+    Peer("cyborg", "CybORG, CAGE Challenge 4", note="published as source only"),
+    Peer("nasimemu", "NASimEmu", note="published as source only"),
+    Peer("primaite", "PrimAITE", note="published as source only"),
 )
 
 

@@ -112,12 +112,16 @@ def verdict(figures: dict[str, Any]) -> list[str]:
         for row in figures["cases"]:
             values = ratios(figures, row, per_cpu) if row["peer"] == peer.name != REFERENCE else []
             if values:
-                found.append((row, median(values)))
+                found.append((row, values))
         if not found:
             continue
         parts = []
-        for faster, word in ((True, "faster"), (False, "slower")):
-            some = [f"{case_text(row)} ({ratio(value)})" for row, value in found if (value > 1) is faster]
+        for word, holds in (
+            ("faster", lambda values: min(values) > 1),
+            ("neither faster nor slower", lambda values: min(values) <= 1 <= max(values)),
+            ("slower", lambda values: max(values) < 1),
+        ):
+            some = [f"{case_text(row)} ({ratio(median(values))})" for row, values in found if holds(values)]
             if some:
                 parts.append(f"{word} with {', '.join(some)}")
         lines.append(f"- {peer.title}: {'; '.join(parts)}.")
@@ -127,17 +131,15 @@ def verdict(figures: dict[str, Any]) -> list[str]:
 def parts_text(parts: dict[str, Any]) -> str:
     """Where patchpact's own time goes."""
     cost = parts["microseconds_per_env_step"]
-    drawing = (cost["drawn"] - cost["seen"]) / cost["drawn"]
-    seeing = (cost["seen"] - cost["blind"]) / cost["drawn"]
+    seeing = 1 - cost["blind"] / cost["seen"]
     rows = "\n".join(
         f"| {row['kind']} | {row['share_of_steps']:.1%} | {row['microseconds']:.1f} | {row['share_of_time']:.0%} |"
         for row in parts["kinds"]
     )
     return (
-        f"Of the engine's {cost['drawn']:.1f} µs for an env-step, one world after the other on one core, about "
-        f"{drawing:.0%} draws legal actions, {seeing:.0%} writes what the agents see "
-        f"({parts['floats_per_env_step']:,} numbers an env-step, masks, and what each patch is worth to each agent), "
-        f"and {cost['blind'] / cost['drawn']:.0%} is the world. By kind of step, the call's own cost "
+        f"Of the {cost['seen']:.1f} µs of CPU time that the engine takes for an env-step with given actions, about "
+        f"{seeing:.0%} writes what the agents see ({parts['floats_per_env_step']:,} numbers an env-step, masks, and "
+        f"what each patch is worth to each agent); the rest is the world. By kind of step, the call's own cost "
         f"({parts['call_microseconds']:.1f} µs) taken off:\n\n"
         "| step | share of steps | µs (median) | share of time |\n|---|---|---|---|\n" + rows
     )
@@ -148,7 +150,7 @@ def page(figures: dict[str, Any]) -> str:
     box = figures["machine"]
     runs = [run for row in figures["cases"] for run in row["runs"]]
     loads = [run["load"] for run in runs]
-    busy = sum(run["cpu_seconds"] for run in runs) / sum(run["seconds"] * run["threads"] for run in runs)
+    busy = median(run["cpu_seconds"] / (run["seconds"] * run["threads"]) for run in runs)
     measured = [peer for peer in PEERS if any(row["peer"] == peer.name and row["runs"] for row in figures["cases"])]
     what = []
     versions = []
@@ -174,9 +176,12 @@ def page(figures: dict[str, Any]) -> str:
         f"{box['memory_gib']} GiB, Python {box['python']}; {figures['rounds']} rounds of {figures['seconds']:g} s a "
         "case, each round starting with another case; the median, in brackets the least and the greatest. "
         f"Other work shared the machine: its load was {min(loads):.1f} to {max(loads):.1f}, and the processes got "
-        f"{busy:.0%} of the cores they asked for. So figures per second are lower than on a machine at rest, and "
-        "**the ratios are of steps in a second of CPU time**, each taken within a round. Above 1 the peer is faster. "
-        "Where the brackets of a ratio hold 1, neither is faster.",
+        f"{busy:.0%} (median) of the cores they asked for. So figures per second are lower than on a machine at rest, "
+        "and **the ratios are of steps in a second of CPU time**, each taken within a round. Above 1 the peer is "
+        "faster. Where the brackets of a ratio hold 1, neither is faster.",
+        "Two things that a busy machine does to these ratios: threads that wait for each other burn CPU time while "
+        "others hold their core, so rows with 2 cores say least; and caches are shared, which costs most where a batch "
+        "is large. On a machine at rest expect other ratios for large batches, probably better ones for the peers.",
         "## Results",
         table(figures),
         "## In short",

@@ -3,9 +3,9 @@
     python benchmarks/peers/run.py [--only vmas,mpe2] [--seconds 10] [--rounds 3] [--json FILE] [--write-docs]
 
 Needs nothing but Python 3.11; patchpact's own drivers run in the project's ``.venv`` (``make setup``), the peers' in
-``build/peers/NAME``. A round measures every case once, the next round starts with another case, and a ratio is taken
-within a round. ``--write-docs`` keeps the figures as docs/peers.json and writes docs/peers.md from them;
-``--from FILE`` writes the page anew from figures that were kept.
+``build/peers/NAME``. Drivers stay and take turns: a round measures every case once, the next round starts with
+another case, and a ratio is taken within a round. ``--write-docs`` keeps the figures as docs/peers.json and writes
+docs/peers.md from them; ``--from FILE`` writes the page anew from figures that were kept.
 """
 
 from __future__ import annotations
@@ -24,53 +24,14 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "drivers")]
 
-from cases import REFERENCE, Case, Plan, plan  # noqa: E402
+from cases import REFERENCE, Plan, plan  # noqa: E402
 from page import page, table  # noqa: E402
-from protocol import BadReport, read_report  # noqa: E402
-from venvs import HOME, NotInstalled, install, look_up, reason, requirements  # noqa: E402
+from protocol import BadReport  # noqa: E402
+from session import GRACE_SECONDS, Session, environment  # noqa: E402
+from venvs import NotInstalled, install, look_up, reason, requirements  # noqa: E402
 
 ROOT = HERE.parents[1]
 DOCS = ROOT / "docs"
-GRACE_SECONDS = 900  # for imports and compiling, before and after what is measured
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Variables for a driver: as many threads in each library's pool as it has cores, and no accelerator."""
-    pools = ("OMP", "MKL", "OPENBLAS", "NUMEXPR")
-    return os.environ | {f"{pool}_NUM_THREADS": str(threads) for pool in pools} | {
-        "CUDA_VISIBLE_DEVICES": "",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(HOME / "jax-cache"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "MPLBACKEND": "Agg",
-        "PYTHONWARNINGS": "ignore",
-        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=" + ("true" if threads > 1 else "false"),
-    }  # fmt: skip
-
-
-def run_driver(python: Path, script: Path, batch: int, threads: int, seconds: float, seed: int) -> dict[str, Any]:
-    """One measurement by one driver in a process of its own.
-
-    Raises:
-        BadReport: it failed, took too long, or printed something else.
-    """
-    asked = {"--seconds": seconds, "--batch": batch, "--threads": threads, "--seed": seed}
-    command = [str(python), str(script)] + [str(part) for pair in asked.items() for part in pair]
-    try:
-        done = subprocess.run(
-            command,
-            env=environment(threads),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=seconds + GRACE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BadReport(f"took longer than {seconds + GRACE_SECONDS:g} s") from None
-    if done.returncode:
-        raise BadReport(reason(done.stderr))
-    return read_report(done.stdout, batch, threads)
 
 
 def machine() -> dict[str, Any]:
@@ -91,31 +52,37 @@ def measure(
     pythons: dict[str, Path],
     rounds: int,
     seconds: float,
-    driver: Callable[..., dict[str, Any]] = run_driver,
+    session: Callable[[Path, Path, int], Any] = Session,
     say: Callable[[str], None] = print,
 ) -> list[dict[str, Any]]:
     """Measure every case of an installed peer once a round; a row a case, with its ``runs`` or why it ``failed``."""
-    rows = [
+    cases = [case for case in chosen.cases if case.peer in pythons]
+    rows: list[dict[str, Any]] = [
         {"peer": c.peer, "script": c.script, "way": c.way, "batch": c.batch, "threads": c.threads, "runs": []}
-        for c in chosen.cases
-        if c.peer in pythons
+        for c in cases
     ]
-    cases = [Case(*(row[key] for key in ("peer", "script", "way", "batch", "threads"))) for row in rows]
-    for number in range(rounds):
-        first = number * len(cases) // rounds
-        for place in [*range(first, len(cases)), *range(first)]:
-            case, row = cases[place], rows[place]
-            if "failed" in row:
-                continue
-            script = HERE / "drivers" / f"{case.script}.py"
-            try:
-                found = driver(pythons[case.peer], script, case.batch, case.threads, seconds, number)
-            except BadReport as error:
-                row["failed"] = str(error)
-                say(f"round {number + 1}: {case.name}: failed: {error}")
-                continue
-            row["runs"].append(found | {"round": number, "load": round(os.getloadavg()[0], 1)})
-            say(f"round {number + 1}: {case.name}: {found['env_steps_per_second']:,.0f} env-steps/s")
+    sessions = {
+        (case.script, case.threads): session(pythons[case.peer], HERE / "drivers" / f"{case.script}.py", case.threads)
+        for case in cases
+    }
+    try:
+        for number in range(rounds):
+            first = number * len(cases) // rounds
+            for place in [*range(first, len(cases)), *range(first)]:
+                case, row = cases[place], rows[place]
+                if "failed" in row:
+                    continue
+                try:
+                    found = sessions[case.script, case.threads].measure(case.batch, seconds)
+                except BadReport as error:
+                    row["failed"] = str(error)
+                    say(f"round {number + 1}: {case.name}: failed: {error}")
+                    continue
+                row["runs"].append(found | {"round": number, "load": round(os.getloadavg()[0], 1)})
+                say(f"round {number + 1}: {case.name}: {found['env_steps_per_second']:,.0f} env-steps/s")
+    finally:
+        for one in sessions.values():
+            one.close()
     return rows
 
 

@@ -2,24 +2,22 @@
 
 import random
 
-from protocol import measure, start
+from protocol import Play, drive
 
 ROUNDS = 100
 
 
-def main() -> None:
-    """Measure and print one line."""
-    args = start()
-
+def build(batch: int, threads: int, seed: int) -> Play:
+    """Worlds to step."""
     import numpy as np
     from negmas import LinearAdditiveUtilityFunction, RandomNegotiator, SAOMechanism, make_issue, make_os
 
-    random.seed(args.seed)
-    np.random.seed(args.seed)  # noqa: NPY002 - the negotiators draw from the global generators
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the negotiators draw from the global generators
     outcomes = make_os([make_issue(10, f"issue_{k}") for k in range(3)])
     utilities = [LinearAdditiveUtilityFunction.random(outcome_space=outcomes, reserved_value=0.0) for _ in range(2)]
 
-    def play() -> tuple[int, int]:
+    def piece() -> tuple[int, int]:
         mechanism = SAOMechanism(outcome_space=outcomes, n_steps=ROUNDS)
         for utility in utilities:
             mechanism.add(RandomNegotiator(), preferences=utility)
@@ -30,8 +28,8 @@ def main() -> None:
 
     counts = "a round of offers and answers of both; a new mechanism for each negotiation, which chance soon ends"
     task = "alternating offers, 3 issues of 10 values, 100 rounds at most"
-    measure(args, play, len(utilities), task, counts, ("negmas", "numpy"))
+    return Play(piece, len(utilities), task, counts, ("negmas", "numpy"))
 
 
 if __name__ == "__main__":
-    main()
+    drive(build)

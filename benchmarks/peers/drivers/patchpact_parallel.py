@@ -1,23 +1,21 @@
 """patchpact's PettingZoo face, one world: what `patchpact bench env` measures."""
 
-from protocol import measure, start
+from protocol import Play, drive
 
 STEPS = 64
 
 
-def main() -> None:
-    """Measure and print one line."""
-    args = start()
-
+def build(batch: int, threads: int, seed: int) -> Play:
+    """Worlds to step."""
     import numpy as np
 
     from patchpact import make
 
     env = make("boutique-v1")
-    rng = np.random.default_rng(args.seed)
-    observations, _ = env.reset(seed=args.seed)
+    rng = np.random.default_rng(seed)
+    observations, _ = env.reset(seed=seed)
 
-    def play() -> tuple[int, int]:
+    def piece() -> tuple[int, int]:
         nonlocal observations
         acted = 0
         for _ in range(STEPS):
@@ -33,8 +31,8 @@ def main() -> None:
 
     counts = "as the engine's; dictionaries by agent"
     packages = ("patchpact", "numpy", "numba", "pettingzoo")
-    measure(args, play, len(env.possible_agents), "boutique-v1, ParallelEnv", counts, packages)
+    return Play(piece, len(env.possible_agents), "boutique-v1, ParallelEnv", counts, packages)
 
 
 if __name__ == "__main__":
-    main()
+    drive(build)

@@ -2,25 +2,23 @@
 
 import time
 
-from protocol import measure, start
+from protocol import Play, drive
 
 
-def main() -> None:
-    """Measure and print one line."""
-    args = start()
-
+def build(batch: int, threads: int, seed: int) -> Play:
+    """Worlds to step."""
     import numpy as np
 
     from patchpact import make_vec
 
-    env = make_vec("boutique-v1", args.batch, threads=args.threads, copy=False)
-    observations, _ = env.reset(seed=args.seed)
-    rng = np.random.default_rng(args.seed)
+    env = make_vec("boutique-v1", batch, threads=threads, copy=False)
+    observations, _ = env.reset(seed=seed)
+    rng = np.random.default_rng(seed)
     agents = sum(env.agents_of(role) for role in env.roles)
-    steps = max(1, 1024 // args.batch)
+    steps = max(1, 1024 // batch)
     sampling = 0.0
 
-    def play() -> tuple[int, int]:
+    def piece() -> tuple[int, int]:
         nonlocal observations, sampling
         for _ in range(steps):
             begin = time.perf_counter()
@@ -31,13 +29,12 @@ def main() -> None:
                 actions[role] = (legal <= drawn[..., None]).sum(-1)
             sampling += time.perf_counter() - begin
             observations = env.step(actions)[0]
-        return steps * args.batch, steps * args.batch * agents
+        return steps * batch, steps * batch * agents
 
     counts = "as the engine's; observations, masks and infos come to Python"
     packages = ("patchpact", "numpy", "numba")
-    measure(args, play, agents, "boutique-v1, make_vec", counts, packages, lambda: {"drawing actions": sampling})
-    env.close()
+    return Play(piece, agents, "boutique-v1, make_vec", counts, packages, lambda: {"drawing actions": sampling})
 
 
 if __name__ == "__main__":
-    main()
+    drive(build)
