@@ -121,6 +121,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(given)
     if not args.seconds > 0 or args.rounds < 1:
         parser.error("--seconds and --rounds: give numbers above 0")
+    if args.write_docs and (args.only or args.rounds < 3):
+        parser.error("--write-docs: the page is of all peers and of 3 rounds at least")
     return args
 
 
@@ -154,8 +156,8 @@ def new_figures(args: argparse.Namespace) -> dict[str, Any]:
         "rounds": args.rounds,
         "seconds": args.seconds,
     }
-    figures["cases"] = measure(chosen, pythons, args.rounds, args.seconds, say=lambda line: print(line, flush=True))
     figures["parts"] = parts(own)
+    figures["cases"] = measure(chosen, pythons, args.rounds, args.seconds, say=lambda line: print(line, flush=True))
     figures["missing"] = missing
     return figures
 
@@ -169,12 +171,21 @@ def main(given: list[str] | None = None) -> int:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     text = json.dumps(figures, indent=1) + "\n"
-    if args.json:
+    if args.json and args.kept is None:
+        write(args.json, text)  # first, so that hours of measuring are kept whatever comes
+    try:
+        shown, whole = table(figures), page(figures)
+    except (KeyError, TypeError) as error:
+        if args.kept is None:
+            raise
+        print(f"run.py: {args.kept}: no figures that this tool kept ({error})", file=sys.stderr)
+        return 2
+    if args.json and args.kept is not None:
         write(args.json, text)
     if args.write_docs:
         write(DOCS / "peers.json", text)
-        write(DOCS / "peers.md", page(figures))
-    print(table(figures))
+        write(DOCS / "peers.md", whole)
+    print(shown)
     return 0
 
 

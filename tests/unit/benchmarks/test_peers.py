@@ -244,6 +244,16 @@ def test_kept_figures_are_shown_anew(tool: ModuleType, tmp_path: Path, capsys: p
     assert json.loads((tmp_path / "again.json").read_text()) == json.loads(file.read_text())
 
 
+def test_other_files_are_one_line(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ("{}", "[]", "not json"):
+        file = tmp_path / "other.json"
+        file.write_text(text, encoding="utf-8")
+        assert tool.main(["--from", str(file), "--json", str(tmp_path / "lost.json")]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("run.py: ") and message.count("\n") == 1
+    assert not (tmp_path / "lost.json").exists()
+
+
 def test_pip_s_reason_is_one_line_without_addresses(tool: ModuleType) -> None:
     reason = tool.neighbours["venvs"].reason
     text = (
