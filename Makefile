@@ -14,11 +14,12 @@ DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 400000 --seed 0
   && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
 
 # What the policy that comes with the package was trained with.
-PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop generated,--scenario $(name)-v1) \
-  --graphs 6 --num-envs 144 --timesteps 1800000 --seed 0 --minibatch 3072 --validate-every 20 \
-  --validation-episodes 48 --checkpoint-every 10 --evaluation-episodes 0
+PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop generated symbiosis,--scenario $(name)-v1) \
+  --graphs 6 --num-envs 156 --timesteps 1300000 --seed 0 --minibatch 3072 --validate-every 20 \
+  --validation-episodes 32 --checkpoint-every 10 --evaluation-episodes 0
 
-.PHONY: help setup demo test test-slow lint format types bench benchmark pretrained coverage games mechanisms constraints clean
+.PHONY: help setup demo test test-slow lint format types bench bench-peers benchmark pretrained coverage games mechanisms \
+  constraints clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +66,9 @@ bench: setup  ## speed of the core, of the PettingZoo face and of training
 	$(BIN)/patchpact bench env
 	$(BIN)/patchpact bench scale
 	$(BIN)/patchpact bench train
+
+bench-peers: setup  ## patchpact and its peers by turns, each peer in its own environment (gigabytes): docs/peers.md
+	$(BIN)/python benchmarks/peers/run.py --write-docs
 
 benchmark: setup  ## the whole suite with rules, planners and references (hours), and the leaderboard in README.md
 	$(BIN)/patchpact benchmark --policies all --jobs $(WORKERS) --out runs/benchmark
