@@ -50,7 +50,20 @@ own expected account, `stewards` for public net gain); `worked out` rows on answ
 stances. `no` in the column `moves` means that the interval is not on the expected side of 0.
 
 {rows}
+
+{short}
 """
+WHY = {
+    "premiums that follow risk": "the account that votes rest on leaves out that a patch lowers the premium, so that "
+    "insured voters see their uncovered part alone; whoever reckons with premiums wants more (worked out)",
+    "capped equity: 1 k€ left, audited often": "interest alone rewards claims here, and so little of it that even the "
+    "last 1 k€ outweighs it; where more is to be won by a claim (the textbook game) the cap brings lying back",
+    "adaptive rules after a threat shift (stewards-selfish)": "dearer fines carry no further motion, since those who "
+    "vote no do not pay them, and the audits that the controller multiplies too cost the auditor more than they bring",
+    "adaptive rules after a threat shift (stewards)": "these rules patch by public gains, whatever the fines, and "
+    "the audits that the controller multiplies too cost money",
+}
+"""Why a mechanism does not move what it should, as far as it is understood; printed where it does not."""
 
 
 class Bargaining(BatchPolicy):
@@ -191,7 +204,10 @@ def _answering(audit: str, **settings: object) -> Cast:
 def page(found: list[dict[str, str]], worlds: int) -> str:
     """The page of these rows, as written to the CSV."""
     shown = [{name: row[name] for name in COLUMNS} for row in found]
-    return HEAD.format(worlds=worlds, scenario=SCENARIO, rows=table(shown, markdown=True))
+    short = [f"- {row['mechanism']}, {row['measure']}: {WHY.get(row['mechanism'], 'not understood')}." for row in found
+             if row["moves"] == "no"]  # fmt: skip
+    listed = "\n".join(["## What does not move as it should", "", *(short or ["Nothing."])])
+    return HEAD.format(worlds=worlds, scenario=SCENARIO, rows=table(shown, markdown=True), short=listed)
 
 
 def main(worlds: int = WORLDS) -> None:
