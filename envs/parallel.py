@@ -68,7 +68,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         self.scenario = scenario
         self.render_mode = render_mode
         self._seats = pack.seats(scenario)
-        self.engine = Engine([scenario], 1, autoreset=False, ledger_size=_most_entries(scenario))
+        self.engine = Engine([scenario], 1, autoreset=False, ledger_size=most_entries(scenario))
         self.possible_agents = [agent.name for agent in self._seats]
         self.agents: list[str] = []
         self._number = {name: number for number, name in enumerate(self.possible_agents)}
@@ -269,7 +269,7 @@ def _whole(action: Any, size: int) -> int:
     return number if 0 <= number < size else -1
 
 
-def _most_entries(scenario: Scenario) -> int:
+def most_entries(scenario: Scenario) -> int:
     """Ledger entries that one step can make at most: levers, side payments, the plan, fines, losses with the tail."""
     agents, flows, patches = len(scenario.agents), len(scenario.entrypoints), len(scenario.patches)
     losses = (1 + int(scenario.parameters["tail_windows"])) * max(len(scenario.services), patches)

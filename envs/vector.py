@@ -36,6 +36,7 @@ class VectorEnv:
             in ``infos["final_obs"]``; off, an ended world stands still until ``reset``.
         copy: whether results are copies; off, they are views that the next step overwrites (faster), where all
             scenarios seat the same numbers of agents.
+        ledger_size: entries kept of each world's ledger of the last step (``engine.state.ledger``).
     """
 
     metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.SAME_STEP}
@@ -47,8 +48,9 @@ class VectorEnv:
         threads: int = 1,
         autoreset: bool = True,
         copy: bool = True,
+        ledger_size: int = 0,
     ) -> None:
-        self.engine = Engine(scenarios, num_envs, threads=threads, autoreset=autoreset)
+        self.engine = Engine(scenarios, num_envs, threads=threads, autoreset=autoreset, ledger_size=ledger_size)
         self.scenarios = self.engine.scenarios
         self.num_envs = num_envs
         self.autoreset = autoreset

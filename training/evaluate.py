@@ -29,6 +29,7 @@ from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import Scenario, load_scenario
 from patchpact.scenarios.errors import closest
 from patchpact.training import stats
+from patchpact.training.flows import Flows
 
 WORLDS_AT_ONCE = 256
 MEANS = (
@@ -61,13 +62,16 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
     return str(Path(text)), learned
 
 
-def play(scenario: Scenario, policy: Cast | Oracle, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
+def play(
+    scenario: Scenario, policy: Cast | Oracle, seeds: Sequence[int], flows: Flows | None = None
+) -> dict[str, NDArray[np.float64]]:
     """One episode for each seed.
 
     Args:
         scenario: the world's description, played as it stands.
         policy: gives the policy of a role, agents of a role share it; or one for all; or a reference.
         seeds: of the worlds; equal seeds meet equal draws, whatever the policy.
+        flows: where given, the ledger of these episodes is added to it (that of a reference has none).
 
     Returns:
         Totals of each episode by name ``(len(seeds),)``, and ``illegal_actions``. By agent, in the order of
@@ -79,7 +83,7 @@ def play(scenario: Scenario, policy: Cast | Oracle, seeds: Sequence[int]) -> dic
         solved = [policy.solve(scenario, int(seed)) for seed in seeds]
         return {name: np.array([totals[name] for totals in solved]) for name in solved[0]}
     pieces = [seeds[i : i + WORLDS_AT_ONCE] for i in range(0, len(seeds), WORLDS_AT_ONCE)]
-    played = [_play_together(scenario, policy, piece) for piece in pieces]
+    played = [_play_together(scenario, policy, piece, flows) for piece in pieces]
     return {name: np.concatenate([totals[name] for totals in played]) for name in played[0]}
 
 
@@ -89,21 +93,24 @@ def agents_of(scenario: Scenario) -> tuple[str, ...]:
 
 
 def begin(
-    scenario: Scenario, policy: Cast, seeds: Sequence[int]
+    scenario: Scenario, policy: Cast, seeds: Sequence[int], ledger_size: int = 0
 ) -> tuple[VectorEnv, Callable[[Observations], Actions], Observations]:
     """Worlds of these seeds at the start of their episodes, who plays them, and what is seen.
 
+    The worlds keep ``ledger_size`` entries of a step's ledger.
     What a policy draws comes from one stream for each batch, by its first seed, and moves no world.
     """
-    worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False)
+    worlds = VectorEnv([scenario], len(seeds), autoreset=False, copy=False, ledger_size=ledger_size)
     players = seat(policy, worlds)
     rng = np.random.default_rng(np.random.SeedSequence([0, int(seeds[0])]))
     observations, _ = worlds.reset(seed=list(seeds))
     return worlds, lambda seen: players(seen, rng), observations
 
 
-def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-    worlds, players, observations = begin(scenario, policy, seeds)
+def _play_together(
+    scenario: Scenario, policy: Cast, seeds: Sequence[int], flows: Flows | None
+) -> dict[str, NDArray[np.float64]]:
+    worlds, players, observations = begin(scenario, policy, seeds, flows.ledger_size if flows else 0)
     state = worlds.engine.state
     totals = {name: np.zeros(len(seeds)) for name in (*TOTALS, "illegal_actions")}
     totals |= {name: np.zeros(state.reward.shape) for name in ("accounts_keur", "blocked")}
@@ -111,6 +118,8 @@ def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> di
     while running.any():
         voted, passed = state.world["voting"] != 0, state.world["motions_passed"].copy()
         observations, _, terminations, _, infos = worlds.step(players(observations))
+        if flows is not None:
+            flows.add(state, running)
         totals["accounts_keur"] += state.reward * REWARD_SCALE_KEUR * running[:, None]
         failed = voted & running & (state.world["motions_passed"] == passed)
         totals["blocked"] += (state.ballots < 0) & failed[:, None]
@@ -122,6 +131,8 @@ def _play_together(scenario: Scenario, policy: Cast, seeds: Sequence[int]) -> di
                 totals[name][ended] = infos["episode"][name][ended]
         running &= ~terminations
     worlds.close()
+    if flows is not None:
+        flows.episodes += len(seeds)
     return totals
 
 
@@ -130,6 +141,7 @@ def evaluate(
     policies: Sequence[str | Path | Cast | Oracle],
     episodes: int = 128,
     seed: int = 0,
+    ledger: list[dict[str, Any]] | None = None,
     **overrides: Any,
 ) -> list[dict[str, Any]]:
     """Any number of policies side by side on the same worlds.
@@ -142,6 +154,8 @@ def evaluate(
         policies: names of baselines, planners or references, run folders, or functions from role to policy.
         episodes: worlds for each policy.
         seed: the first of their seeds.
+        ledger: where given, receives who paid whom: ``scenario``, ``policy``, ``episodes`` and ``Flows.rows()``. A
+            reference that plays no episode adds none.
         overrides: parameters by name.
 
     Returns:
@@ -163,7 +177,11 @@ def evaluate(
     idle = play(world, make_policy("do-nothing"), seeds)
     rows = []
     for name, policy in cast:
-        totals = idle if name == "do-nothing" else play(world, policy, seeds)
+        flows = None if ledger is None else Flows(world)
+        totals = idle if name == "do-nothing" and flows is None else play(world, policy, seeds, flows)
+        if ledger is not None and flows is not None:
+            head = {"scenario": world.id, "policy": name, "episodes": episodes}
+            ledger += [{**head, **flow} for flow in flows.rows()]
         rows.append(_row(world.id, name, seed, totals, idle["welfare_keur"]))
     return rows
 

@@ -23,8 +23,9 @@ from patchpact.envs.parallel import PatchpactEnv
 from patchpact.envs.view import NATURE, OUTSIDE
 from patchpact.scenarios import Scenario
 from patchpact.training.evaluate import begin
+from patchpact.training.flows import Flows
 
-FORMAT = 1
+FORMAT = 2
 """Grows when the shape of a story changes."""
 OUTCOMES = ("done", "mitigated", "rolled back", "caught", "held up")
 """Of a planned patch: in; mitigated for some windows; failed and undone; failed in the canary, which costs no
@@ -47,10 +48,12 @@ def record(scenario: Scenario, policy: Cast, seed: int, name: str = "") -> dict[
         window's), ``format``; the tables ``agents`` (name, role), ``services`` (name, kind, owner, exposed, x, y),
         ``calls`` (caller, callee, points passed on the way), ``size`` of the drawing, ``patches`` (service, component,
         version, fixed_version); ``story``, an object for each window (see ``_Window``); ``tail``, what was booked
-        for the windows after the last; ``accounts`` at the end, by agent; ``totals`` and ``illegal_actions`` of the
+        for the windows after the last; ``accounts`` at the end, by agent; ``flows`` of the whole episode (giver, taker,
+        kind, k€), where roles, ``outside`` and ``nature`` are the parties; ``totals`` and ``illegal_actions`` of the
         episode. Services, agents and patches are named by their place in these tables; money is in k€.
     """
-    worlds, players, observations = begin(scenario, policy, [seed])
+    flows = Flows(scenario, episodes=1)
+    worlds, players, observations = begin(scenario, policy, [seed], flows.ledger_size)
     recorder = _Recorder(scenario, seed)
     seats = {role: [n for n, agent in enumerate(recorder.agents) if agent[1] == role] for role in worlds.roles}
     accounts = np.zeros(len(recorder.agents))
@@ -60,6 +63,7 @@ def record(scenario: Scenario, policy: Cast, seed: int, name: str = "") -> dict[
         chosen = players(observations)
         actions = {recorder.agents[n][0]: int(chosen[role][0, i]) for role in seats for i, n in enumerate(seats[role])}
         observations, rewards, terminations, _, infos = worlds.step(chosen)
+        flows.add(worlds.engine.state, np.ones(1, np.bool_))
         for role, numbers in seats.items():
             accounts[numbers] += rewards[role][0] * REWARD_SCALE_KEUR
             illegal += int(infos["illegal_action"][role].sum())
@@ -92,6 +96,7 @@ def record(scenario: Scenario, policy: Cast, seed: int, name: str = "") -> dict[
             "incidents": int(totals["incidents"] - told["incidents"]),
         },
         "accounts": [_short(value) for value in accounts],
+        "flows": flows.by_role(),
         "totals": totals,
         "illegal_actions": illegal,
     }

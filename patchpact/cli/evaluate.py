@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from patchpact.cli.arguments import UsageError, add_json, add_settings, whole_number
@@ -22,6 +23,19 @@ COLUMNS = (
     "risk_left_keur",
     "downtime_hours",
     "spend_keur",
+)
+
+LEDGER_COLUMNS = (
+    "scenario",
+    "policy",
+    "episodes",
+    "giver",
+    "giver_role",
+    "taker",
+    "taker_role",
+    "kind",
+    "network",
+    "keur_per_episode",
 )
 
 
@@ -54,6 +68,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seed", type=whole_number(0), default=0, metavar="K", help="the first of their seeds (default 0)"
     )
     add_settings(parser)
+    parser.add_argument(
+        "--ledger",
+        metavar="FILE.csv",
+        help="write who paid whom there: giver, taker, kind, network and k€ an episode, for each policy",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="print a Markdown table")
     add_json(form)  # type: ignore[arg-type]
@@ -64,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     from patchpact.scenarios import load_scenario, scenario_ids
     from patchpact.training import evaluate
 
+    file = _ledger_file(args.ledger)
     scenarios = [*args.scenario, *(scenario_ids() if args.all_scenarios else ())]
     if not scenarios:
         raise UsageError("no scenario; add --scenario S (patchpact scenarios lists them)")
@@ -71,9 +91,14 @@ def run(args: argparse.Namespace) -> int:
     if not policies:
         raise UsageError(f"no policy; add --policy P, one of {', '.join(_baselines())}, or a run folder")
     rows: list[dict[str, Any]] = []
+    ledger: list[dict[str, Any]] | None = None if file is None else []
     for scenario in dict.fromkeys(scenarios):
         world = load_scenario(scenario, **dict(args.settings))
-        rows += evaluate(world, policies, episodes=args.episodes, seed=args.seed)
+        rows += evaluate(world, policies, episodes=args.episodes, seed=args.seed, ledger=ledger)
+    if file is not None:
+        from patchpact.training.folder import write_table
+
+        write_table(file, [{name: str(flow.get(name, "")) for name in LEDGER_COLUMNS} for flow in ledger or [{}]])
     if args.json:
         print_json(rows)
     else:
@@ -81,6 +106,17 @@ def run(args: argparse.Namespace) -> int:
         if not args.markdown:
             print("\nWelfare in k€ per episode with its 95% interval; gain: over doing nothing in the same worlds.")
     return 0
+
+
+def _ledger_file(place: str | None) -> Path | None:
+    """Where the ledger goes; UsageError where it could not be written, before anything is played."""
+    if place is None:
+        return None
+    file = Path(place)
+    if file.is_dir() or not file.parent.is_dir():
+        problem = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
+        raise UsageError(f"--ledger: {place}: {problem}; give the name of a CSV file in a folder that exists")
+    return file
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -258,6 +258,7 @@
     $("story-title").textContent = `${told.title}: ${told.policy}, world ${told.seed}`;
     $("story-sums").replaceChildren(...sums());
     $("story-key").replaceChildren(...key());
+    for (const block of document.querySelectorAll("[data-story]")) block.hidden = all.stories[block.dataset.story] !== told;
     showWindow();
   }
 

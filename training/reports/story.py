@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from patchpact.training.reports import page
+from patchpact.training.reports import money, page
 
 MOST_BYTES = 3_000_000
 """Of all embedded stories together: the page stays under 5 MB."""
@@ -49,6 +49,7 @@ def pick(stories: Sequence[Mapping[str, Any]], ranked: Sequence[str]) -> tuple[l
         size = len(json.dumps({k: v for k, v in story.items() if k not in OF_THE_WORLD}, separators=(",", ":")))
         if story["scenario"] not in worlds:
             size += len(json.dumps([story[name] for name in OF_THE_WORLD], separators=(",", ":")))
+        size += len(money.block(story))
         if size <= room:
             chosen.append(story)
             worlds.add(str(story["scenario"]))
@@ -66,7 +67,8 @@ def section(stories: Sequence[Mapping[str, Any]], left_out: int) -> str:
     for story in stories:
         scenario = str(story["scenario"])
         worlds.setdefault(scenario, {name: story[name] for name in OF_THE_WORLD})
-        told.append({name: value for name, value in story.items() if name not in OF_THE_WORLD})
+        told.append({name: value for name, value in story.items() if name not in (*OF_THE_WORLD, "flows")})
+    blocks = [f'<div data-story="{n}" hidden>{money.block(story)}</div>' for n, story in enumerate(stories)]
     head = "One episode of each policy on each scenario, as it was played."
     if left_out:
         head += f" {len(stories)} of {len(stories) + left_out} stories are here, the best policies' first; the others"
@@ -91,7 +93,11 @@ def section(stories: Sequence[Mapping[str, Any]], left_out: int) -> str:
         '<div id="story-risks"></div>',
         '<h3>Votes, payments and levers</h3><div id="story-motions"></div>',
         '<h3>What was carried out</h3><div id="story-plan"></div>',
-        '<h3>Money</h3><div class="split"><div id="story-money"></div><div id="story-accounts"></div></div>',
+        "<h3>Money in the window</h3>",
+        '<div class="split"><div id="story-money"></div><div id="story-accounts"></div></div>',
+        '<h3>Money</h3><div id="story-flows">',
+        *blocks,
+        "</div>",
         "</div>",
         page.data("stories-data", {"worlds": worlds, "stories": told}),
     )
