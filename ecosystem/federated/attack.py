@@ -4,7 +4,8 @@ Two attackers face a tenant with and without one striking person:
 - ``loss``: sees the released model, takes the person for a member where its loss is low (Yeom et al., 2018, "Privacy
   risk in machine learning"); the others are drawn anew each time;
 - ``worst case``: sees every round's noisy sum and knows all others: it adds up how far the sums lie in the person's
-  direction, the best test there is where each round is Gaussian (Nasr et al., 2021, "Adversary instantiation").
+  direction, the best test there is for this person (Nasr et al., 2021, "Adversary instantiation"); its gradient falls
+  below the clip norm as the model learns it, so another person might be told yet better.
 
 The advantage is the rate of true less that of false alarms. Under (epsilon, delta) none exceeds
 (e^epsilon - 1 + 2 delta) / (e^epsilon + 1) (Kairouz, Oh and Viswanath, 2015, "The composition theorem for differential

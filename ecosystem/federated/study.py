@@ -71,11 +71,9 @@ class _Fresh:
         return float(gains[treated].sum())
 
     def best(self) -> float:
-        """Earned by treating whom it pays to treat. Raises ``ValueError`` if it pays to treat nobody."""
+        """Earned by treating whom it pays to treat; NaN if it pays to treat nobody, and shares of it are undefined."""
         best = self.value(worth_treating(self.gain, self.order_eur, self.settings))
-        if best <= 0.0:
-            raise ValueError("--spend-eur: it pays to treat nobody in a market; give less, or more --margin-share")
-        return best
+        return best if best > 0.0 else math.nan
 
     def judge(self, weights: Floats, order_eur: float) -> _Judged:
         """A released model, with the released mean order."""
@@ -179,12 +177,15 @@ def _alone(persons: Persons, fresh: _Fresh, settings: Settings) -> float:
 
 def _row(study: Study, tier: float | None, tenants: int, size: int, found: Floats, attacks: Sequence[Advantage]) -> Row:
     """A row of the table from ``COLUMNS`` by seed ``(seeds, columns)``."""
-    columns = dict(zip(COLUMNS, found.T, strict=True))
+    defined = np.isfinite(found[:, 1:]).all(1)
+    if defined.sum() < 2:
+        raise ValueError("--spend-eur: it pays to treat nobody in such markets; give less, or more --margin-share")
+    columns = dict(zip(COLUMNS, found[defined].T, strict=True))
     row: Row = {
         "epsilon": "none" if tier is None else f"{tier:g}",
         "tenants": tenants,
         "persons_per_tenant": size,
-        "seeds": study.seeds,
+        "seeds": int(defined.sum()),
         "epsilon_spent": "none" if tier is None else float(columns["epsilon_spent"].max()),
     }
     for name in COLUMNS[1:]:
