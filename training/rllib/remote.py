@@ -23,11 +23,11 @@ import ray
 
 from patchpact.training.faults import RunnerFault
 
-TAG = "piece"
+TAG, PING = "piece", "ping"
 WAIT_S = 0.5
 """How long to wait for results before looking after the runners that died."""
-PROBE_S = 5.0
-"""How long a runner that died is given to say that it is back."""
+DEATHS = 5
+"""After so many pings that ray answers with a death a runner is gone for good: of one that restarts it says so once."""
 PATIENCE_S = 600.0
 """How long an iteration goes without any runner: an autoscaler's new machine takes minutes (assumption)."""
 LOSSES = 6
@@ -69,7 +69,8 @@ class RemoteRunners:
 
     def __init__(self, group: Any) -> None:
         self._manager = group._worker_manager
-        self._gone: dict[int, str] = {}
+        self._died: Counter[int] = Counter()
+        self._gone: set[int] = set()
         self._last_error = "none of them ever answered"
 
     def play(self, pieces: Sequence[Piece], weights: dict[str, Any]) -> list[Any]:
@@ -123,18 +124,21 @@ class RemoteRunners:
         """
         ill = [one for one in self._manager.actor_ids() if not self._manager.is_actor_healthy(one)]
         ill = [one for one in ill if one not in self._gone]
+        if ill:  # a runner that is not back yet may answer late or never: nobody waits for it
+            self._manager.foreach_actor_async(_ping, tag=PING, remote_actor_ids=ill, healthy_only=False)
         back = []
-        if ill:
-            pings = self._manager.foreach_actor(
-                _ping, remote_actor_ids=ill, healthy_only=False, timeout_seconds=PROBE_S, mark_healthy=True
-            )
-            for ping in pings:
-                error = ping.get()
-                if ping.ok:
-                    back.append(ping.actor_id)
-                elif isinstance(error, ray.exceptions.ActorDiedError):
-                    self._gone[ping.actor_id] = self._last_error = str(error)
-                    _say(f"runner {ping.actor_id} is gone for good: {_first_line(error)}")
+        for ping in self._manager.fetch_ready_async_reqs(tags=PING, timeout_seconds=0.0, mark_healthy=True):
+            if ping.ok:
+                back.append(ping.actor_id)
+                self._died[ping.actor_id] = 0
+            elif isinstance(ping.get(), ray.exceptions.ActorDiedError):
+                self._last_error = str(ping.get())
+                self._died[ping.actor_id] += 1
+                if self._died[ping.actor_id] == DEATHS:
+                    self._gone.add(ping.actor_id)
+                    _say(f"runner {ping.actor_id} is gone for good: {_first_line(ping.get())}")
+            else:
+                self._died[ping.actor_id] = 0
         if len(self._gone) == self._manager.num_actors():
             raise RunnerFault(f"no runner is left and ray brings none back:\n{self._last_error}")
         return back

@@ -16,7 +16,16 @@ from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
 
 PIECES = [Piece(seed=7, iteration=3, number=number) for number in (1, 2, 3)]
 DIED = ray.exceptions.ActorUnavailableError("the machine is gone", None)
-GONE = ray.exceptions.ActorDiedError()
+
+
+class Gone(ray.exceptions.ActorDiedError):
+    """Stands for ray's, which only ray can make."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self)
+
+    def __str__(self) -> str:
+        return "no module named patchpact"
 
 
 class Manager:
@@ -26,7 +35,7 @@ class Manager:
         self.healthy = dict.fromkeys(range(1, runners + 1), True)
         self.answers, self.pings = answers, pings
         self.calls: list[tuple[int, Piece]] = []
-        self.waiting: list[tuple[int, Piece]] = []
+        self.waiting: dict[str, list[tuple[int, Piece | None]]] = {remote.TAG: [], remote.PING: []}
 
     def actor_ids(self) -> list[int]:
         return list(self.healthy)
@@ -43,21 +52,21 @@ class Manager:
     def is_actor_healthy(self, runner: int) -> bool:
         return self.healthy[runner]
 
-    def foreach_actor_async(self, _: Any, tag: str, kwargs: Any, remote_actor_ids: list[int]) -> None:
-        self.waiting.append((remote_actor_ids[0], kwargs["piece"]))
-
-    def fetch_ready_async_reqs(self, tags: str, timeout_seconds: float) -> RemoteCallResults:
-        found = RemoteCallResults()
-        for runner, piece in self.waiting:
-            self.calls.append((runner, piece))
-            self._add(found, runner, self.answers(runner, piece))
-        self.waiting = []
-        return found
-
-    def foreach_actor(self, _: Any, remote_actor_ids: list[int], **__: Any) -> RemoteCallResults:
-        found = RemoteCallResults()
+    def foreach_actor_async(
+        self, _: Any, tag: str, remote_actor_ids: list[int], kwargs: Any = None, healthy_only: bool = True
+    ) -> None:
         for runner in remote_actor_ids:
-            self._add(found, runner, self.pings(runner))
+            self.waiting[tag].append((runner, kwargs["piece"] if kwargs else None))
+
+    def fetch_ready_async_reqs(
+        self, tags: str, timeout_seconds: float, mark_healthy: bool = False
+    ) -> RemoteCallResults:
+        found = RemoteCallResults()
+        for runner, piece in self.waiting[tags]:
+            if piece is not None:
+                self.calls.append((runner, piece))
+            self._add(found, runner, self.pings(runner) if piece is None else self.answers(runner, piece))
+        self.waiting[tags] = []
         return found
 
     def _add(self, found: RemoteCallResults, runner: int, answer: Any) -> None:
@@ -122,9 +131,9 @@ def test_steps_that_kill_every_runner_end_the_run() -> None:
 
 
 def test_runners_that_are_gone_for_good_end_the_run(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*died unexpectedly"):
-        play(Manager(3, lambda *_: DIED, lambda _: GONE))
-    assert "runner 1 is gone for good: The actor died unexpectedly" in capsys.readouterr().err
+    with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*no module named patchpact"):
+        play(Manager(3, lambda *_: DIED, lambda _: Gone()))
+    assert "runner 1 is gone for good: no module named patchpact" in capsys.readouterr().err
 
 
 def test_a_run_without_runners_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

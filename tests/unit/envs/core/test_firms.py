@@ -77,8 +77,10 @@ def test_effort_avoids_its_share_of_losses_through_ones_own_services(level):
 def late(**changes):
     """Two patches that are due on the first day, fined 1 k€ a day, and a controller that moves every window."""
     return sw.market_place(
-        deadlines="flat", fine_keur_per_day=1.0, windows=6, controller_windows=1,
-        **{"controller": "adaptive", "controller_target": 0.1, "controller_gain": 0.5, **changes},
+        deadlines="flat", fine_keur_per_day=1.0, windows=6,
+        **{
+            "controller": "adaptive", "controller_target": 0.1, "controller_gain": 0.5, "controller_windows": 1, **changes,
+        },
     )  # fmt: skip
 
 
