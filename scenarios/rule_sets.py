@@ -158,7 +158,8 @@ def hold(sets: Sequence[RuleSet], stated: Mapping[str, Value], where: str) -> tu
     values, moved = dict(stated), []
     for name, (low, high) in allowed(sets, where).items():
         default = PARAMETERS[name].default
-        for bound, edge in ((low, low and low.low), (high, high and high.high)):
+        edges = ((low, None if low is None else low.low), (high, None if high is None else high.high))
+        for bound, edge in edges:
             if name not in stated and bound is not None and edge is not None and not bound.allows(default):
                 values[name] = edge
                 why = f"{_text(edge)} in place of the default {_text(default)}, as rule set {bound.rule_set} asks"

@@ -172,7 +172,9 @@ def _patching(scenario: Scenario, engine: Engine) -> dict[str, Any]:
     ratio, world = ratios(engine)
     wanted = kept(scenario) * ratio > 1.0
     count = np.bincount(world, minlength=engine.num_envs).astype(np.float64)
-    share = stats.score(np.bincount(world[wanted], minlength=engine.num_envs), np.zeros(len(count)), count)
+    share = stats.score(
+        np.bincount(world[wanted], minlength=engine.num_envs).astype(np.float64), np.zeros(len(count)), count
+    )
     name = "share of plans that an insured owner still wants, premiums by risk"
     return _row(name, share, f"> {PATCHING_AT_LEAST}", share.value > PATCHING_AT_LEAST)
 
