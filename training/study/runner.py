@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,9 @@ def run_study(
             left.unlink(missing_ok=True)
         cells = list(design.cells(form))
         due = [cell for cell in cells if not file_of(folder, cell).is_file()]
+        for cell in cells:  # what a kill between a cell's rows and its checkpoints left
+            if cell.learned and file_of(folder, cell).is_file():
+                shutil.rmtree(folder / "runs" / cell.name / "checkpoints", ignore_errors=True)
         total = sum(_steps(cell) for cell in cells)
         bar = tqdm(
             total=total,
