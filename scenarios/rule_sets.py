@@ -158,12 +158,18 @@ def hold(sets: Sequence[RuleSet], stated: Mapping[str, Value], where: str) -> tu
     values, moved = dict(stated), []
     for name, (low, high) in allowed(sets, where).items():
         default = PARAMETERS[name].default
-        for bound, edge in ((low, low and low.low), (high, high and high.high)):
-            if name not in stated and bound is not None and edge is not None and not bound.allows(default):
-                values[name] = edge
-                why = f"{_text(edge)} in place of the default {_text(default)}, as rule set {bound.rule_set} asks"
-                moved.append(f"{name} (1): {why}")
-                break
+        if name in stated:
+            continue
+        edge, bound = default, None
+        if low is not None and low.low is not None:
+            if _below(default, low.low) or (low.exact and not low.allows(default)):
+                edge, bound = low.low, low
+        if high is not None and high.high is not None and _below(high.high, default):
+            edge, bound = high.high, high
+        if bound is not None:
+            values[name] = edge
+            why = f"{_text(edge)} in place of the default {_text(default)}, as rule set {bound.rule_set} asks"
+            moved.append(f"{name} (1): {why}")
     return values, tuple(moved)
 
 
