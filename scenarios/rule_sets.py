@@ -161,9 +161,9 @@ def hold(sets: Sequence[RuleSet], stated: Mapping[str, Value], where: str) -> tu
         if name in stated:
             continue
         edge, bound = default, None
-        if low is not None and low.low is not None:
-            if _below(default, low.low) or (low.exact and not low.allows(default)):
-                edge, bound = low.low, low
+        missed = low is not None and (_below(default, low.low) or (low.exact and not low.allows(default)))
+        if missed and low is not None and low.low is not None:
+            edge, bound = low.low, low
         if high is not None and high.high is not None and _below(high.high, default):
             edge, bound = high.high, high
         if bound is not None:
