@@ -17,7 +17,7 @@
     - {name: business_0, vote_weight: 2, budget_keur: 30}
     - {name: vendor_0, vote_weight: 1, budget_keur: 15}
     world: {windows: 8}             # parameters stand in sections called like their network
-    governance: {voting: majority}
+    governance: {voting: majority, rule_sets: [bod-26-04]}
 
 Everything left out is completed from stated defaults and listed in `Scenario.assumptions`. The
 fields are in `schema.py`, the parameters in `parameters.csv`.

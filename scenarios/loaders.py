@@ -119,7 +119,10 @@ def _from_name(text: str, may_be_id: bool, options: Mapping[str, Any]) -> tuple[
     """A bundled id or a path; True when bundled."""
     bundled = bundled_path(text)
     if bundled is not None:
-        return (_drawn(bundled, tuple(sorted(options.items()))) if options else _bundled(bundled)), True
+        if not options:
+            return _bundled(bundled), True
+        kept = all(isinstance(value, str | int | float) for value in options.values())  # else a value that is wrong
+        return (_drawn(bundled, tuple(sorted(options.items()))) if kept else _from_yaml(bundled, options)), True
     path = Path(text)
     suffix = path.suffix.lower()
     if suffix in (".yaml", ".yml"):

@@ -158,13 +158,18 @@ def hold(sets: Sequence[RuleSet], stated: Mapping[str, Value], where: str) -> tu
     values, moved = dict(stated), []
     for name, (low, high) in allowed(sets, where).items():
         default = PARAMETERS[name].default
-        edges = ((low, None if low is None else low.low), (high, None if high is None else high.high))
-        for bound, edge in edges:
-            if name not in stated and bound is not None and edge is not None and not bound.allows(default):
-                values[name] = edge
-                why = f"{_text(edge)} in place of the default {_text(default)}, as rule set {bound.rule_set} asks"
-                moved.append(f"{name} (1): {why}")
-                break
+        if name in stated:
+            continue
+        edge, bound = default, None
+        missed = low is not None and (_below(default, low.low) or (low.exact and not low.allows(default)))
+        if missed and low is not None and low.low is not None:
+            edge, bound = low.low, low
+        if high is not None and high.high is not None and _below(high.high, default):
+            edge, bound = high.high, high
+        if bound is not None:
+            values[name] = edge
+            why = f"{_text(edge)} in place of the default {_text(default)}, as rule set {bound.rule_set} asks"
+            moved.append(f"{name} (1): {why}")
     return values, tuple(moved)
 
 

@@ -22,6 +22,7 @@ from patchpact.agents.policies import (
     seat,
 )
 from patchpact.agents.policies.base import Actions, Observations
+from patchpact.agents.policies.registry import stances
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
@@ -40,7 +41,7 @@ MEANS = (
 
 
 def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]:
-    """A policy's name and its cast: of a baseline's or planner's name, a run folder or policy folder, or of itself.
+    """A policy's name and its cast: of a baseline's, stance's or planner's name, a run or policy folder, or of itself.
 
     Raises:
         ValueError: one line, where neither a baseline nor a folder has that name.
@@ -50,7 +51,7 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
     if callable(policy):
         return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
     text = str(policy)
-    known = (*policy_names(), PRETRAINED, *PLANNERS, *REFERENCES)
+    known = (*policy_names(), *stances(), PRETRAINED, *PLANNERS, *REFERENCES)
     if isinstance(policy, str) and policy in known:
         return policy, find(policy)
     if not Path(text).is_dir():

@@ -111,6 +111,9 @@ def test_the_script_tells_what_the_story_says(plain: Page, report: Path, policy:
     story = json.loads((report.parent / "stories" / f"boutique-v1__{policy}.json").read_text())
     plain.run(choose("story-scenario", "boutique-v1"))
     plain.run(choose("story-policy", policy))
+    shown = "[...document.querySelectorAll('[data-story]')].filter((block) => !block.hidden)"
+    assert plain.run(f"{shown}.length") == 1
+    assert f"boutique-v1, {policy}, " in plain.run(f"{shown}[0].textContent")
     bars = sum(len(window["plan"]) for window in story["story"])
     assert plain.run("document.querySelectorAll('#story-plans .bar').length") == bars
     assert plain.run("document.querySelectorAll('#story-graph .node').length") == len(story["services"])

@@ -164,8 +164,9 @@ def _ribbon(start: float, end: float, thick: float, width: int, network: str, la
     low, far = start + thick, end + thick
     back = f"V{far:.1f}C{middle:g} {far:.1f} {middle:g} {low:.1f} {x1:g} {low:.1f}z"
     drawn = f'<path class="flow of-{network}" d="{there}{back}"><title>{page.html(label)}</title></path>'
-    if thick >= LETTERED:
-        drawn += charts.words(middle, (start + end + thick) / 2 + 4, network[0].upper(), "small", "middle")
+    if thick >= LETTERED:  # before the middle, where flows cross
+        x, y = x1 + 0.424 * (x2 - x1), start + 0.352 * (end - start)  # of the curve at 0.4
+        drawn += charts.words(x, y + thick / 2 + 4, network[0].upper(), "small", "middle")
     return drawn
 
 

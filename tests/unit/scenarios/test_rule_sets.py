@@ -119,6 +119,12 @@ def test_three_sets_meet_in_the_intersection(default: float, monkeypatch: pytest
     assert bool(moved) == (expected != default)
 
 
+@pytest.mark.parametrize(("low", "high", "expected"), [(1, 20, 20), (40, 50, 40), (10, 90, 30), (7, 7, 7)])
+def test_one_bound_with_two_ends(low: float, high: float, expected: float) -> None:
+    sets = rule_sets([own("a", {"parameter": "leak_keur", "at_least": low, "at_most": high})], "w")
+    assert hold(sets, {}, "w")[0].get("leak_keur", 30) == expected
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [

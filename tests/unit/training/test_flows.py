@@ -13,7 +13,7 @@ from patchpact.agents.roles.ledger import KINDS, NETWORK_OF_KIND
 from patchpact.cli.main import main
 from patchpact.envs.view import NATURE, OUTSIDE
 from patchpact.scenarios import Scenario, load_scenario
-from patchpact.training.evaluate import agents_of, play
+from patchpact.training.evaluate import agents_of, find_policy, play
 from patchpact.training.flows import Flows, balances
 from patchpact.training.story import record
 
@@ -83,6 +83,13 @@ def test_a_story_keeps_the_flows_of_its_episode_with_the_tail() -> None:
         assert net[role] == pytest.approx(value, rel=1e-9, abs=1e-9)
     assert -net[NATURE] == pytest.approx(totals["welfare_keur"][0], rel=1e-9)
     assert json.loads(json.dumps(story["flows"])) == story["flows"]
+
+
+def test_stances_are_policies_by_name() -> None:
+    for name in ("stewards", "stewards-never-audit"):
+        assert find_policy(name)[0] == name
+    with pytest.raises(ValueError, match="did you mean 'stewards'"):
+        find_policy("steward")
 
 
 def test_evaluate_writes_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
