@@ -18,7 +18,7 @@ PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop
   --graphs 6 --num-envs 156 --timesteps 1300000 --seed 0 --minibatch 3072 --validate-every 20 \
   --validation-episodes 32 --checkpoint-every 10 --evaluation-episodes 0
 
-.PHONY: help setup demo test test-slow lint format types bench bench-peers benchmark pretrained coverage games mechanisms \
+.PHONY: help setup demo test test-slow test-cluster lint format types bench bench-peers benchmark pretrained coverage games mechanisms \
   constraints clean
 
 help:  ## list the targets
@@ -39,10 +39,13 @@ demo: setup  ## train on Online Boutique, then set the learned policy beside eve
 	$(DEMO)
 
 test: lint types  ## lint, types and the fast tests
-	$(BIN)/pytest -q -m "not slow" -n $(WORKERS)
+	$(BIN)/pytest -q -m "not slow and not cluster" -n $(WORKERS)
 
 test-slow: setup  ## notebooks, kills, the installed wheel, long properties
 	$(BIN)/pytest -q -m slow
+
+test-cluster: setup  ## two ray nodes, killed runners and nodes, several learners (an idle machine)
+	$(BIN)/pytest -q -m cluster
 
 lint: setup  ## style
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from patchpact.scenarios.tables import bundled, read_table
 PERSONS = 1000
 """Persons a tenant in the table's rows that are taken: what a small firm has."""
 STRATEGY = "equal_weight_return"
-"""Column of weekly returns: no forecast was found to beat it."""
+"""Column of weekly returns: every asset alike, which needs no forecast."""
 
 
 @cache

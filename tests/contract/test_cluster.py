@@ -22,7 +22,7 @@ from ray._raylet import GcsClientOptions
 
 from patchpact.training import TrainConfig, train
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.cluster
 
 PATIENCE_S = 900.0
 """Timeouts are wide: what is measured here is not speed."""

@@ -40,13 +40,13 @@ def curve(folder: Path, config: TrainConfig = TINY, **changes: object) -> np.nda
     return numbers(train(replace(config, out=str(folder), **changes), progress=False))
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_a_learner_elsewhere_gives_the_same_curve(tmp_path: Path) -> None:
     here, there = curve(tmp_path / "here"), curve(tmp_path / "there", num_learners=1)
     np.testing.assert_allclose(there, here, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_two_learners_train_together(tmp_path: Path) -> None:
     found = curve(tmp_path / "two", num_learners=2, baseline="value")
     assert len(found) == 3

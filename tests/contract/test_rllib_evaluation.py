@@ -43,7 +43,7 @@ def test_in_this_process() -> None:
     assert found["welfare_keur_sum"] < 0.0
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_in_runners_of_its_own_beside_training() -> None:
     options = {"explore": False}
     found = evaluated(1, 2, evaluation_duration=16, evaluation_duration_unit="episodes", evaluation_config=options,
