@@ -51,7 +51,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
     One forward pass a role a step serves all worlds; advantages are worked out here, on arrays. Every iteration starts
     new worlds, so that a resumed run repeats what an unbroken one does.
 
-    Of the configuration it reads ``env_config`` (see ``trainer.env_config``), ``rollout_fragment_length``, ``gamma``,
+    Of the configuration it reads ``env_config`` (see ``trainer.env_config``), ``gamma``,
     ``lambda_`` and the modules.
     """
 
@@ -80,7 +80,7 @@ class BatchedRunner(EnvRunner, Checkpointable):
         self.sampler = Sampler(
             [*self._fixed, *self._drawn()],
             self.config.num_envs_per_env_runner,
-            int(self.config.rollout_fragment_length),
+            int(given["rollout_length"]),
             float(given["welfare_share"]),
             against_greedy=given["baseline"] == "rollout",
             threads=int(given["threads"]) if not self.worker_index else 1,

@@ -58,6 +58,7 @@ def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:
         "critic": config.critic,
         "memory": config.hidden if config.memory == "gru" else 0,
         "memory_length": config.memory_length,
+        "rollout_length": config.rollout_length,  # RLlib's own evaluation makes its fragments one step long
         "threads": config.threads,
         "roles": tuple(roles),
     }
