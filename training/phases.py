@@ -122,4 +122,5 @@ def _watch(clock: Clock, algorithm: Any) -> None:
         clock.wrap(learner, "apply_gradients", "update: optimizer step")
 
     algorithm.learner_group.foreach_learner(watch)
-    clock.wrap(algorithm.env_runner_group, "sync_weights", "weights to runner")
+    clock.wrap(algorithm, "_weights", "weights to runner")
+    clock.wrap(runner, "set_state", "weights to runner")

@@ -34,15 +34,17 @@ def engine() -> Engine:
 
 def test_only_the_features_named_private_differ_between_agents() -> None:
     """All others the critic reads off the agent's own observation; a new private feature must be named there."""
-    engine = Engine(MIXTURE, 6)
-    engine.reset(np.arange(6, dtype=np.uint64))
+    mixture = [*MIXTURE, load_scenario("symbiosis-v1", windows=3)]
+    worlds = 2 * len(mixture)
+    engine = Engine(mixture, worlds)
+    engine.reset(np.arange(worlds, dtype=np.uint64))
     names = np.array([entry.name.rpartition(".")[2] for entry in layout.observation_entries()])
     known = {*PRIVATE_ROW, *PRIVATE_GLOBAL, "slot_own"}  # who owns a slot is told by the rows
-    out = np.zeros((6, engine.num_agents), np.int64)
+    out = np.zeros((worlds, engine.num_agents), np.int64)
     for t in range(150):
         engine.step_at_random(1, t, out)
-        for k in range(6):
-            seen = engine.state.observation[k, : len(MIXTURE[k % 3].agents)]
+        for k in range(worlds):
+            seen = engine.state.observation[k, : len(mixture[k % len(mixture)].agents)]
             assert set(names[(seen != seen[0]).any(0)]) <= known
 
 
