@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from patchpact.agents.roles.business import PATCH_BOT
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import auditing, disclosing, offering
 from patchpact.envs.core import credit, disclosure, insurance, modules, trust
 from patchpact.envs.core.controllers import new_factor
-from patchpact.envs.core.switches import disclosing, offering
 
 NO_RATING = 0.5
 
@@ -83,7 +83,7 @@ def close_window(S, st, k):  # type: ignore[no-untyped-def]
         st.agent[k, i].caught = 0
     if disclosing(sc):
         disclosure.disclose(S, st, k)
-    if sc.disclosure_enabled and sc.governance_enabled:
+    if auditing(sc):
         disclosure.audit_all(S, st, k)
     if sc.market >= 0 and w.rebate:
         insurance.pay_rebates(S, st, k)

@@ -102,14 +102,7 @@ def pay_rebates(S, st, k):  # type: ignore[no-untyped-def]
     """Insured firms with nothing overdue get part of their premium back."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    now = (w.t + 1.0) * sc.window_days
     for i in range(sc.na):
         agent = st.agent[k, i]
-        if not agent.insured or agent.premium <= 0.0:
-            continue
-        late = 0
-        for j in range(sc.np):
-            p = st.patch[w.p0 + j]
-            late += S.patch[sc.p0 + j].owner == i and not p.done and p.known > 0 and p.due < now
-        if late == 0:
+        if agent.insured and agent.premium > 0.0 and agent.late == 0:
             book(S, st, k, sc.market, i, REBATE, sc.rebate_share * agent.premium)
