@@ -19,7 +19,7 @@ Both have no equilibrium in pure strategies; fictitious play (Brown 1951), in wh
 average of what the other did so far, comes to the mixed one on average. With b = 30, c = 10, k = 80, F = 400, T = 100,
 a = 30, eta = 0.5: q* = .0507, g* = .15 and q* = .06, x* = .15.
 
-Costs and penalties are the functions that the simulator plays (``patchpact.envs.core.disclosure``).
+Costs and penalties are the functions that the simulator plays (``envs.core.disclosure``, ``agents.roles.business``).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from patchpact.agents.roles import business
 from patchpact.envs.core import disclosure
 from patchpact.scenarios import Scenario
 
@@ -82,7 +83,7 @@ class AuditGame:
         """The firm's payoff when it is audited with this probability, k€."""
         costs = self._costs()
         gap = max(claim - effort, 0.0)
-        spent = disclosure.effort_cost.py_func(costs, effort, False, 0.0)  # type: ignore[attr-defined]
+        spent = business.effort_cost.py_func(costs, effort, False, 0.0)  # type: ignore[attr-defined]
         spent += disclosure.filing_cost.py_func(costs, claim, False, False)  # type: ignore[attr-defined]
         return float(self.benefit * claim - spent - audited * (self.penalty_for(gap) + self.reputation * gap))
 

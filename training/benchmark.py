@@ -15,20 +15,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import platform
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,6 +42,7 @@ from patchpact.envs.core import cache
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
 from patchpact.training.folder import RunError, claim, replacing, write_text, writing
+from patchpact.training.jobs import in_processes
 from patchpact.training.suite import Cell, Suite, load_suite
 
 PIECE, PLANNED_PIECE, SOLVED_PIECE = 64, 8, 4
@@ -279,31 +276,8 @@ def _work_off(due: Sequence[Piece], pieces: Sequence[Piece], folder: Path, jobs:
             return
         _play_piece(due[-1], folder)  # compiles, where nothing is cached yet
         bar.update(due[-1].count)
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_job, initargs=(os.getpid(),))
-        try:
-            running = {pool.submit(_play_piece, piece, folder): piece for piece in due[:-1]}
-            for future in as_completed(running):
-                future.result()
-                bar.update(running[future].count)
-        except BaseException:
-            for process in list(pool._processes.values()):
-                process.kill()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
-
-
-def begin_job(parent: int) -> None:
-    """A job leaves Ctrl-C to its parent, and ends when the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+        for piece in in_processes(partial(_play_piece, folder=folder), due[:-1], jobs):
+            bar.update(piece.count)
 
 
 def _play_piece(piece: Piece, folder: Path) -> None:

@@ -13,6 +13,7 @@ from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import LEVER_START
 from patchpact.agents.roles.reports import REPORT_KINDS, REPORTS
 from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
+from patchpact.agents.roles.switches import disclosing, offering
 
 NAME = "business"
 SEES = ("revenue",)
@@ -36,20 +37,24 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 LEVERS = tuple(lever for _, levers, _ in _GROUPS for lever in levers)
 LEVER_KINDS = tuple(kind for _, levers, kind in _GROUPS for _ in levers)
-FIRST: dict[str, int] = {}
-"""Number of the first lever of each group."""
-for _name, _levers, _ in _GROUPS:
-    FIRST[_name] = sum(len(levers) for name, levers, _ in _GROUPS[: len(FIRST)])
-_REPORT, _STANDING, _INSURANCE, _CLAIM = FIRST["report"], FIRST["standing"], FIRST["insurance"], FIRST["claim"]
-_EFFORT, _MODULE, _PRICE, _SUPPORT = FIRST["effort"], FIRST["module"], FIRST["module_price"], FIRST["support"]
-_EPSILON, _PROVE = FIRST["epsilon"], FIRST["prove"]
+_REPORT, _STANDING, _INSURANCE, _CLAIM, _EFFORT, _MODULE, _PRICE, _SUPPORT, _EPSILON, _PROVE = (
+    sum(len(levers) for _, levers, _ in _GROUPS[:place]) for place in range(1, len(_GROUPS))
+)  # the first lever of each group
 _TIERS = _PROVE - _EPSILON
+_MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
 
 
 @compiled
 def interest(share, gain, effort, rollback, rollback_all, warranty, fee, support, fine, owner, maker):  # type: ignore[no-untyped-def]
     """Expected account change (k€): loss avoided, less uncovered rollbacks and, for the owner, the fee."""
     return share * gain - (1.0 - warranty) * rollback - (fee if owner else 0.0)
+
+
+@compiled
+def effort_cost(sc, level, small, support):  # type: ignore[no-untyped-def]
+    """k€ a window for effort ``level`` in 0..1: ``cost * level^2 / 2``; support hours relieve small firms."""
+    relief = 1.0 - sc.support_relief * support if small else 1.0
+    return 0.5 * sc.compliance_cost_keur * sc.compliance_cost_factor * relief * level * level
 
 
 @compiled
@@ -73,35 +78,31 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
 @compiled
 def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
     """Levers of disclosure, insurance and modules; each setting can be moved once a window."""
-    disclosing = sc.disclosure_enabled and sc.responsibility_enabled
+    discloses = disclosing(sc)
     insurable = sc.market >= 0 and sc.responsibility_enabled
     for on in range(2):
         mask[LEVER_START + _INSURANCE + on] = insurable and a.insured != on and a.insurance_moved == 0
     for level in range(LEVELS):
         mask[LEVER_START + _CLAIM + level] = (
-            disclosing and a.claim != level and a.claim_moved == 0 and level >= w.demand_level
+            discloses and a.claim != level and a.claim_moved == 0 and level >= w.demand_level
         )
-        cost = 0.5 * sc.compliance_cost_keur * sc.compliance_cost_factor * (0.25 * level) ** 2
+        cost = effort_cost(sc, 0.25 * level, False, 0)
         mask[LEVER_START + _EFFORT + level] = (
-            disclosing and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
+            discloses and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
         )
-    offered = sc.modules_enabled and sc.value_enabled
+    offered = offering(sc)
+    selling = offered and platform
     for on in range(2):
-        provable = disclosing and sc.proofs_enabled
+        provable = discloses and sc.proofs_enabled
         mask[LEVER_START + _PROVE + on] = provable and a.proving != on and a.proving_moved == 0
     for tier in range(_TIERS):
-        measuring = offered and platform
-        mask[LEVER_START + _EPSILON + tier] = measuring and w.epsilon != tier and w.epsilon_moved == 0
-    for m in range(7):
-        on = offered and a.module_moved == 0 and (m < 6 or sc.placebo_enabled)
+        mask[LEVER_START + _EPSILON + tier] = selling and w.epsilon != tier and w.epsilon_moved == 0
+    for m in range(_MODULES):
+        on = offered and a.module_moved == 0 and (m != _PLACEBO or sc.placebo_enabled)
         mask[LEVER_START + _MODULE + m] = on and a.budget >= sc.module_price_keur
     for level in range(3):
-        mask[LEVER_START + _PRICE + level] = (
-            offered and platform and w.module_price_level != level and w.price_moved == 0
-        )
-        mask[LEVER_START + _SUPPORT + level] = (
-            offered and platform and w.support_level != level and w.support_moved == 0
-        )
+        mask[LEVER_START + _PRICE + level] = selling and w.module_price_level != level and w.price_moved == 0
+        mask[LEVER_START + _SUPPORT + level] = selling and w.support_level != level and w.support_moved == 0
 
 
 @compiled
@@ -126,12 +127,11 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         standing.apply(st, k, i, lever - _STANDING)
         return 0.0
     if lever >= _REPORT:
-        a.reported = 1
-        a.shaded = lever - _REPORT
+        reports.apply(st, k, i, lever - _REPORT)
     else:
         a.disclosure = lever - 2
         a.moved = 1
-    reports.mark_rows(st, k)
+        reports.mark_rows(st, k)
     _publish(S, st, k, i, sc, w, a)
     return 0.0
 

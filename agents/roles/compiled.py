@@ -14,8 +14,8 @@ COMPILER_OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy"}
 def _options(function: Callable[..., Any]) -> dict[str, Any]:
     """Functions of the two state tuples are called by compiled code alone, so they get no wrapper for Python.
 
-    A wrapper takes every array of both apart; together they took half of the time in which the core is compiled. Who
-    wants such a function from Python takes its ``py_func``: a call without a wrapper ends the process.
+    A wrapper takes every array of both apart; together they took half of the time in which the core is compiled. A
+    call from Python ends the process: who needs one compiles the function's ``py_func`` with ``COMPILER_OPTIONS``.
     """
     inside = "st" in inspect.signature(function).parameters
     return {**COMPILER_OPTIONS, "no_cpython_wrapper": inside, "no_cfunc_wrapper": inside}

@@ -10,6 +10,7 @@ from patchpact.agents.roles import standing
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import ENTITY_SLOTS, LEVER_START
 from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
+from patchpact.agents.roles.switches import auditing, disclosing
 
 NAME = "esg"
 SEES: tuple[str, ...] = ()
@@ -33,20 +34,18 @@ def mask_levers(S, st, k, i, mask):  # type: ignore[no-untyped-def]
     """Audits need governance, a demand needs disclosure; a targeted audit needs the budget for it."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    disclosing = sc.disclosure_enabled and sc.responsibility_enabled
-    auditing = sc.disclosure_enabled and sc.governance_enabled
     for level in range(4):
-        mask[LEVER_START + level] = auditing and w.audit_level != level and w.audit_moved == 0
+        mask[LEVER_START + level] = auditing(sc) and w.audit_level != level and w.audit_moved == 0
     for slot in range(ENTITY_SLOTS):
         v = st.slot[k, slot]
         mask[LEVER_START + _TARGET + slot] = (
-            auditing
+            auditing(sc)
             and v >= 0
             and st.agent[k, S.service[sc.s0 + v].owner].audited == 0
             and st.agent[k, i].budget >= sc.audit_cost_keur
         )
     for level in range(3):
-        mask[LEVER_START + _DEMAND + level] = disclosing and w.demand_level != level and w.demand_moved == 0
+        mask[LEVER_START + _DEMAND + level] = disclosing(sc) and w.demand_level != level and w.demand_moved == 0
     standing.mask(S, st, k, i, mask, _STANDING)
 
 

@@ -14,10 +14,10 @@ from patchpact.agents.roles.standing import STANDING, STANDING_KINDS
 
 NAME = "it"
 SEES = ("effort", "reachability")
-_OLD = 1 + ENTITY_SLOTS
 LEVERS = ("overtime", *(f"scan:{slot}" for slot in range(ENTITY_SLOTS)), *REPORTS, *STANDING)
 LEVER_KINDS = ("overtime", *("scan" for _ in range(ENTITY_SLOTS)), *REPORT_KINDS, *STANDING_KINDS)
-_REPORT, _STANDING = _OLD, _OLD + len(REPORTS)
+_REPORT = 1 + ENTITY_SLOTS
+_STANDING = _REPORT + len(REPORTS)
 
 
 @compiled
@@ -56,11 +56,8 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         standing.apply(st, k, i, lever - _STANDING)
         return 0.0
     if lever >= _REPORT:
-        a = st.agent[k, i]
-        a.reported = 1
-        a.shaded = lever - _REPORT
-        w.severity = 1.0 / sc.report_shading if a.shaded else 1.0
-        reports.mark_rows(st, k)
+        reports.apply(st, k, i, lever - _REPORT)
+        w.severity = 1.0 / sc.report_shading if st.agent[k, i].shaded else 1.0
         return 0.0
     v = st.slot[k, lever - 1]
     if st.service[w.s0 + v].scanned:

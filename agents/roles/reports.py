@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import AGENDA_ROWS, LEVER_START
+from patchpact.agents.roles.switches import disclosing
 
 REPORTS = ("report:plain", "report:shaded")
 REPORT_KINDS = ("penalty", "penalty")
@@ -18,8 +19,16 @@ def mask(S, st, k, i, mask, first):  # type: ignore[no-untyped-def]
     sc = S.scenario[st.world[k].scenario]
     a = st.agent[k, i]
     for shaded in range(2):
-        on = sc.disclosure_enabled and sc.responsibility_enabled
-        mask[LEVER_START + first + shaded] = on and a.shaded != shaded and a.reported == 0
+        mask[LEVER_START + first + shaded] = disclosing(sc) and a.shaded != shaded and a.reported == 0
+
+
+@compiled
+def apply(st, k, i, lever):  # type: ignore[no-untyped-def]
+    """Report plainly or shaded from now on; ``lever`` counts from the first of ``REPORTS``."""
+    a = st.agent[k, i]
+    a.reported = 1
+    a.shaded = lever
+    mark_rows(st, k)
 
 
 @compiled

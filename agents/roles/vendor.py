@@ -79,12 +79,10 @@ def apply_lever(S, st, k, i, lever):  # type: ignore[no-untyped-def]
         standing.apply(st, k, i, lever - _STANDING)
         return 0.0
     if lever >= _REPORT:
-        a.reported = 1
-        a.shaded = lever - _REPORT
+        reports.apply(st, k, i, lever - _REPORT)
         for j in range(sc.np):
             if S.patch[sc.p0 + j].vendor == i:
                 st.patch[w.p0 + j].public_regression *= sc.report_shading if a.shaded else 1.0 / sc.report_shading
-        reports.mark_rows(st, k)
         return 0.0
     a.moved = 1
     for row in range(AGENDA_ROWS):

@@ -352,6 +352,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
                 share = insurance.stake(S, st, k, i, static.owner, share_it, share_business, share_vendor)
             if agent.firm and st.agent[k, i].insured:
                 share *= 1.0 - insurance.covered(sc)
+                share += insurance.premium_share(sc, w, st.agent[k, i], owner, share_business)
         regression = p.regression if sees[3] and maker else p.public_regression
         obs = st.observation[k, i]
         if worker or owner or maker or st.rollback[k, i] > 0.0 or S.concerned[agent.role]:

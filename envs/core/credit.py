@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import years
 from patchpact.envs.core import random
-from patchpact.envs.core.ledger import CAPITAL, INTEREST, RETURNS, book, nature, party
-from patchpact.envs.core.switches import years
+from patchpact.envs.core.ledger import CAPITAL, INTEREST, RETURNS, book, book_return, nature, party
 
 
 @compiled
@@ -40,20 +40,12 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
             extra = 0.5 * w.capital_level * sc.capital_share * static.budget
         constraint = 1.0 - min(max(agent.equity / static.equity, 0.0), 1.0) if static.equity > 0.0 else 1.0
         rate = spread(sc, constraint, agent.rating) * years(sc)
-        book(
-            S,
-            st,
-            k,
-            i,
-            lender,
-            INTEREST,
-            sc.debt_ratio * static.equity * rate + extra * (rate + sc.capital_rate * years(sc)),
-        )
+        owed = sc.debt_ratio * static.equity * rate + extra * (rate + sc.capital_rate * years(sc))
+        book(S, st, k, i, lender, INTEREST, owed)
         lent += extra
     if sc.market < 0:
         return
     book(S, st, k, sc.market, nature(st), CAPITAL, lent * sc.capital_rate * years(sc))
     if sc.reserve_keur > 0.0:
         earned = _market_return(sc, w.seed, w.t) * max(sc.reserve_keur - lent, 0.0)
-        book(S, st, k, nature(st), sc.market, RETURNS, earned)
-        book(S, st, k, sc.market, nature(st), RETURNS, -earned)
+        book_return(S, st, k, sc.market, RETURNS, earned)

@@ -6,7 +6,7 @@ The audit game of one firm and the auditor, with nothing else in play, has a clo
 
 from __future__ import annotations
 
-from patchpact.agents.roles.business import ESG_REPORT
+from patchpact.agents.roles.business import ESG_REPORT, effort_cost
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.envs.core import random
 from patchpact.envs.core.ledger import (
@@ -31,26 +31,19 @@ def set_true_levels(S, st, k):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     now = (w.t + 1.0) * sc.window_days
     for i in range(sc.na):
+        st.agent[k, i].opened = st.agent[k, i].late = 0
+    for j in range(sc.np):
+        p = st.patch[w.p0 + j]
+        if not p.done and p.known > 0:
+            owner = st.agent[k, S.patch[sc.p0 + j].owner]
+            owner.opened += 1
+            owner.late += p.due < now
+    for i in range(sc.na):
         if not S.agent[sc.a0 + i].firm:
             continue
-        opened = 0
-        late = 0
-        if S.agent[sc.a0 + i].services:
-            for j in range(sc.np):
-                p = st.patch[w.p0 + j]
-                if S.patch[sc.p0 + j].owner == i and not p.done and p.known > 0:
-                    opened += 1
-                    late += p.due < now
-        posture = 1.0 - late / opened if opened else 1.0
         agent = st.agent[k, i]
+        posture = 1.0 - agent.late / agent.opened if agent.opened else 1.0
         agent.true_level = (1.0 - sc.posture_weight) * 0.25 * agent.effort_level + sc.posture_weight * posture
-
-
-@compiled
-def effort_cost(sc, level, small, support):  # type: ignore[no-untyped-def]
-    """k€ a window for effort ``level`` in 0..1: ``cost * level^2 / 2``; support hours relieve small firms."""
-    relief = 1.0 - sc.support_relief * support if small else 1.0
-    return 0.5 * sc.compliance_cost_keur * sc.compliance_cost_factor * relief * level * level
 
 
 @compiled

@@ -10,11 +10,11 @@ takes away, and what the others then see:
 
 from __future__ import annotations
 
-from patchpact.agents.roles.business import PATCH_BOT
+from patchpact.agents.roles.business import PATCH_BOT, PLACEBO
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import auditing, disclosing, offering
 from patchpact.envs.core import credit, disclosure, insurance, modules, trust
 from patchpact.envs.core.controllers import new_factor
-from patchpact.envs.core.switches import disclosing, offering
 
 NO_RATING = 0.5
 
@@ -63,7 +63,7 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
         if sc.market >= 0 and sc.value_enabled and not agent.gone:
             agent.budget *= 1.0 + 0.5 * w.capital_level * sc.capital_share
         if offering(sc):
-            joined += agent.modules != 0
+            joined += agent.modules & ~PLACEBO != 0
             if agent.modules & PATCH_BOT:
                 w.capacity_left += sc.bot_hours
     w.joined = joined / sc.firms if sc.firms > 0 else 0.0
@@ -83,7 +83,7 @@ def close_window(S, st, k):  # type: ignore[no-untyped-def]
         st.agent[k, i].caught = 0
     if disclosing(sc):
         disclosure.disclose(S, st, k)
-    if sc.disclosure_enabled and sc.governance_enabled:
+    if auditing(sc):
         disclosure.audit_all(S, st, k)
     if sc.market >= 0 and w.rebate:
         insurance.pay_rebates(S, st, k)
@@ -122,7 +122,7 @@ def _count(S, st, k):  # type: ignore[no-untyped-def]
         if disclosing(sc):
             gap += max(0.25 * agent.claim - agent.true_level, 0.0)
         if static.small and not agent.gone:
-            taking += agent.modules != 0 if offering(sc) else 1.0
+            taking += agent.modules & ~PLACEBO != 0 if offering(sc) else 1.0
     w.trust_mean += faith / max(sc.firms, 1) / sc.windows
     w.gap_mean += gap / max(sc.firms, 1) / sc.windows
     if sc.small:

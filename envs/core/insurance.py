@@ -14,15 +14,28 @@ def covered(sc):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def premium_share(sc, w, agent, owns, share_business):  # type: ignore[no-untyped-def]
+    """What an insured firm pays of the public risk through a service, as premium: what ``quote`` adds for it."""
+    follows = 0.5 * w.premium_tier * sc.insurance_pass_through
+    falls = follows * owns + (1.0 - follows) / sc.firms
+    return (1.0 + sc.insurance_loading) * covered(sc) * share_business * falls * (1.5 - agent.rating)
+
+
+@compiled
 def stake(S, st, k, i, owner, share_it, share_business, share_vendor):  # type: ignore[no-untyped-def]
     """Share of a loss through a service of ``owner`` that falls on agent i though it answers for no part of it.
 
-    The insurer covers an insured owner, the auditor's mandate is a part of what users are left with.
+    The insurer covers an insured owner and loses the premiums that follow the risk, the auditor's mandate is a part
+    of what users are left with.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    if i == sc.market and st.agent[k, owner].insured:
-        return share_business * covered(sc)
+    if i == sc.market:
+        share = share_business * covered(sc) if st.agent[k, owner].insured else 0.0
+        for n in range(sc.na):
+            if st.agent[k, n].insured:
+                share -= premium_share(sc, w, st.agent[k, n], n == owner, share_business)
+        return share
     if i == sc.esg:
         return sc.mandate_share * max(1.0 - share_it - share_business - share_vendor, 0.0)
     return 0.0
@@ -102,14 +115,7 @@ def pay_rebates(S, st, k):  # type: ignore[no-untyped-def]
     """Insured firms with nothing overdue get part of their premium back."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    now = (w.t + 1.0) * sc.window_days
     for i in range(sc.na):
         agent = st.agent[k, i]
-        if not agent.insured or agent.premium <= 0.0:
-            continue
-        late = 0
-        for j in range(sc.np):
-            p = st.patch[w.p0 + j]
-            late += S.patch[sc.p0 + j].owner == i and not p.done and p.known > 0 and p.due < now
-        if late == 0:
+        if agent.insured and agent.premium > 0.0 and agent.late == 0:
             book(S, st, k, sc.market, i, REBATE, sc.rebate_share * agent.premium)

@@ -55,6 +55,13 @@ def book(S, st, k, giver, taker, kind, amount):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def book_return(S, st, k, taker, kind, amount):  # type: ignore[no-untyped-def]
+    """What an agent's money brings it from nature (k€), or, where the amount is negative, loses."""
+    book(S, st, k, nature(st), taker, kind, amount)
+    book(S, st, k, taker, nature(st), kind, -amount)
+
+
+@compiled
 def outside(st):  # type: ignore[no-untyped-def]
     """The account of parties that no agent plays; it counts in welfare."""
     return st.parts.shape[1] - 2

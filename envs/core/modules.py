@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PRIORITISE, SCAN
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import disclosing
 from patchpact.envs.core import random
-from patchpact.envs.core.ledger import LEAK, MODULE, POOL, RETURNS, UPLIFT, book, nature, outside
+from patchpact.envs.core.ledger import LEAK, MODULE, POOL, RETURNS, UPLIFT, book, book_return, nature, outside
 from patchpact.envs.core.records import POOL_SIZES
-from patchpact.envs.core.switches import disclosing
 
 _MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
 
@@ -65,8 +65,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
     for i in range(sc.na):
         if st.agent[k, i].modules & FORECAST:
             gain = sc.forecast_gain * S.agent[sc.a0 + i].budget
-            book(S, st, k, nature(st), i, RETURNS, gain)
-            book(S, st, k, i, nature(st), RETURNS, -gain)
+            book_return(S, st, k, i, RETURNS, gain)
     _measure(S, st, k, sc, w, seller)
 
 

@@ -314,7 +314,7 @@ def name_proposer(S, st, k):  # type: ignore[no-untyped-def]
         weights = S.agent[sc.a0 : sc.a0 + sc.na]["weight"]
         bids = st.agent[k, : sc.na]["bid"]
         w.proposer = recognise(sc.recognition, draw, weights, w.turn, bids)
-        if sc.sells_floor and w.motion > 0:
+        if sc.sells_floor and (w.motion > 0 or w.t > 0):
             price = second_price.price(w.proposer, bids) * sc.bid_step_keur
             paid = book(S, st, k, w.proposer, outside(st), BID, price)
             st.agent[k, w.proposer].budget = max(st.agent[k, w.proposer].budget - paid, 0.0)

@@ -249,11 +249,11 @@ def _measurement(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], ND
     ``1 - exp(-firms / pool)`` of the uplift, whatever the tier; ``leak_probability * exp(b (epsilon - 4))``, with b
     ``leak_by_epsilon`` and 16 for none.
     """
-    firms = np.arange(1, POOL_SIZES + 1)
-    found = 1.0 - np.exp(-firms / float(parameters["measurement_pool"]))
     if parameters["measurement_table"]:
         found, leak = measured_curve()
         return found, 1.0 - (1.0 - leak) ** float(parameters["window_days"])
+    firms = np.arange(1, POOL_SIZES + 1)
+    found = 1.0 - np.exp(-firms / float(parameters["measurement_pool"]))
     epsilons = np.minimum(EPSILONS, 16.0)
     leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
     return np.tile(found, EPSILON_TIERS), np.minimum(leak, 1.0)

@@ -162,6 +162,7 @@ WORLD_AGENT = _record(
     ("proving", "i1"), ("proving_moved", "i1"),
     ("insured", "i1"), ("premium", "f8"), ("modules", "i8"), ("equity", "f8"), ("gone", "i1"),
     ("breach", "f8"), ("audited", "i1"), ("caught", "i1"),  # of this window
+    ("opened", "i8"), ("late", "i8"),  # open patches of its services as the window closes, and those overdue
     ("claim_moved", "i1"), ("effort_moved", "i1"), ("insurance_moved", "i1"), ("module_moved", "i1"),
 )  # fmt: skip
 ROW = _record(

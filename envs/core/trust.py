@@ -7,8 +7,8 @@
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import disclosing, offering
 from patchpact.envs.core.ledger import DEMAND, book, nature
-from patchpact.envs.core.switches import disclosing, offering
 
 
 @compiled

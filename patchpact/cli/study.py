@@ -46,18 +46,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from patchpact.training.reports.study import write_study_report
     from patchpact.training.study.design import load_design
     from patchpact.training.study.runner import run_study
 
     design = load_design(args.study)
     form = "small" if args.small else "full"
     folder = run_study(design, form, args.out, args.jobs, args.ray, progress=sys.stderr.isatty() and not args.json)
-    verdict = write_study_report(folder)
-    _say(args, verdict)
-    if not args.json:
-        print(f"\n{folder / 'report.html'}: written, its tables in report.md and tables/")
-    return 0
+    return _conclude(args, folder)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -82,10 +77,14 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from patchpact.training.reports.study import write_study_report
-
     folder = Path(args.report)
     _same(args, folder)
+    return _conclude(args, folder)
+
+
+def _conclude(args: argparse.Namespace, folder: Path) -> int:
+    from patchpact.training.reports.study import write_study_report
+
     verdict = write_study_report(folder)
     _say(args, verdict)
     if not args.json:

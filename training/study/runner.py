@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import json
-import multiprocessing
 import os
 import platform
 import shlex
@@ -21,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -33,8 +31,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from patchpact.envs.core import cache
-from patchpact.training.benchmark import begin_job
 from patchpact.training.folder import RunError, claim, write_text, writing
+from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
 from patchpact.training.study.design import Cell, Design
 from patchpact.training.study.worlds import require
@@ -148,19 +146,7 @@ def _in_turn(due: Sequence[Cell], folder: Path) -> Iterator[Cell]:
 def _in_processes(due: Sequence[Cell], folder: Path, jobs: int) -> Iterator[Cell]:
     first, *others = due
     yield from _in_turn([first], folder)  # compiles, where nothing is cached yet
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_job, initargs=(os.getpid(),))
-    try:
-        running = {pool.submit(_play_in_process, folder, cell): cell for cell in others}
-        for future in as_completed(running):
-            future.result()
-            yield running[future]
-    except BaseException:
-        for process in list(pool._processes.values()):
-            process.kill()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+    yield from in_processes(partial(_play_in_process, folder), others, jobs)
 
 
 def _play(folder: Path, cell: Cell) -> None:

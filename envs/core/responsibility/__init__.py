@@ -10,7 +10,7 @@ from typing import Any
 
 from patchpact.agents.roles.compiled import compiled
 from patchpact.envs.core.dispatch import dispatcher
-from patchpact.envs.core.responsibility import equal, fixed, negligence, shapley
+from patchpact.envs.core.responsibility import equal, fixed, negligence, parts_played, shapley
 
 RESPONSIBILITY_RULES: tuple[ModuleType, ...] = (
     fixed,
@@ -37,13 +37,7 @@ def _assign_of(rule: ModuleType) -> Callable[..., Any]:
         sc = S.scenario[w.scenario]
         static = S.patch[sc.p0 + j]
         it, business, vendor = shares(sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0)
-        for i in range(sc.na):
-            st.share[k, i] = 0.0
-        if static.it >= 0:
-            st.share[k, static.it] += it
-        st.share[k, static.owner] += business
-        if static.vendor >= 0:
-            st.share[k, static.vendor] += vendor
+        parts_played.write(S, st, k, j, it, business, vendor)
 
     return compiled(assign)
 

@@ -7,7 +7,7 @@ hindsight. The rest, and every loss nobody was negligent about, is shared equall
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled_apart
-from patchpact.envs.core.responsibility import equal
+from patchpact.envs.core.responsibility import equal, parts_played
 
 NAME = "negligence"
 
@@ -25,16 +25,11 @@ def assign(S, st, k, j):  # type: ignore[no-untyped-def]
     rest = 1.0
     if p.rejecters != 0 and w.t * sc.window_days - p.rejected_day <= sc.negligence_days:
         rest = 1.0 - sc.negligence_share
-    count = 0
-    for i in range(sc.na):
-        st.share[k, i] = 0.0
-        count += (p.rejecters >> i) & 1
-    if static.it >= 0:
-        st.share[k, static.it] += rest * it
-    st.share[k, static.owner] += rest * business
-    if static.vendor >= 0:
-        st.share[k, static.vendor] += rest * vendor
+    parts_played.write(S, st, k, j, rest * it, rest * business, rest * vendor)
     if rest < 1.0:
+        count = 0
+        for i in range(sc.na):
+            count += (p.rejecters >> i) & 1
         for i in range(sc.na):
             if (p.rejecters >> i) & 1:
                 st.share[k, i] += sc.negligence_share / count

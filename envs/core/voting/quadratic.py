@@ -6,15 +6,9 @@ nobody buys votes with money.
 
 from __future__ import annotations
 
-from patchpact.agents.roles.compiled import compiled
+from patchpact.envs.core.voting import majority
 
 NAME = "quadratic"
 
-
-@compiled
-def passes(ballots, weights, veto, quota):  # type: ignore[no-untyped-def]
-    """Ballots are +n accept, -n reject, 0 no vote cast."""
-    total = 0
-    for i in range(ballots.shape[0]):
-        total += ballots[i]
-    return total > 0
+passes = majority.passes
+"""Ballots are +n accept, -n reject, 0 no vote cast."""

@@ -106,7 +106,6 @@ def test_without_a_market_agent_nobody_can_insure():
     assert not table.legal(1, "insure:on")
 
 
-@pytest.mark.xfail(strict=True, reason="what voters are shown for themselves leaves out that premiums follow risk")
 def test_an_insured_firm_is_shown_what_a_patch_saves_in_premiums():
     """Premiums by risk alone, no tail: within what half a window more or less makes."""
     accounts = []

@@ -116,7 +116,6 @@ def test_a_placebo_moves_no_money_and_changes_no_figure():
     assert taken.world["welfare_keur"] == left.world["welfare_keur"]
 
 
-@pytest.mark.xfail(strict=True, reason="who takes the placebo alone counts as taking part in modules")
 def test_who_takes_the_placebo_alone_takes_no_part():
     taken, left = both_ways()
     taken.finish(), left.finish()

@@ -414,7 +414,6 @@ def test_a_floor_nobody_else_wants_is_free():
     assert not table.parts[:, BID].any()
 
 
-@pytest.mark.xfail(strict=True, reason="the first motion of a window is not paid for")
 def test_every_motion_is_paid_for():
     table = floor(bid_step_keur=0.5)
     table.step({0: "bid:1", 1: "bid:3"})

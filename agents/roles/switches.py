@@ -12,6 +12,12 @@ def disclosing(sc):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def auditing(sc):  # type: ignore[no-untyped-def]
+    """Whether what is disclosed can be audited: claims that nobody can make are still looked for."""
+    return sc.disclosure_enabled != 0 and sc.governance_enabled != 0
+
+
+@compiled
 def offering(sc):  # type: ignore[no-untyped-def]
     """Whether the platform's modules are on offer."""
     return sc.modules_enabled != 0 and sc.value_enabled != 0
