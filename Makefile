@@ -15,8 +15,8 @@ DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 400000 --seed 0
 
 # What the policy that comes with the package was trained with.
 PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop generated symbiosis,--scenario $(name)-v1) \
-  --graphs 6 --num-envs 156 --timesteps 1300000 --seed 0 --minibatch 3072 --validate-every 20 \
-  --validation-episodes 32 --checkpoint-every 10 --evaluation-episodes 0
+  --graphs 12 --num-envs 152 --timesteps 400000 --seed 0 --minibatch 3072 --threads 3 --validate-every 5 \
+  --validation-episodes 32 --checkpoint-every 5 --evaluation-episodes 0
 
 .PHONY: help setup demo test test-slow test-cluster lint format types bench bench-peers benchmark pretrained coverage games mechanisms \
   constraints clean
@@ -78,7 +78,7 @@ benchmark: setup  ## the whole suite with rules, planners and references (hours)
 	$(BIN)/patchpact report runs/benchmark
 	$(BIN)/python tools/write_leaderboard.py runs/benchmark
 
-pretrained: setup  ## train the policy that comes with the package (half an hour)
+pretrained: setup  ## train the policy that comes with the package (a quarter of an hour)
 	@rm -rf runs/pretrained
 	$(BIN)/patchpact train $(PRETRAIN) --out runs/pretrained
 	$(BIN)/python tools/keep_pretrained.py runs/pretrained

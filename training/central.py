@@ -27,8 +27,8 @@ PRIVATE_ROW = (
 """Row features that differ between the agents of a world; all others are equal for all."""
 PRIVATE_GLOBAL = (
     "is_proposer", "may_vote", "budget_left", "motion_own_gain", "liability", "freeze", "night_hours", "price", "trust",
-    "rating", "claimed", "true_level", "effort_level", "caught", "shaded", "insured", "premium", "negligence", "credits",
-    "intensity", "bid", "module_scan", "module_prioritise", "module_patch_bot", "module_measurement",
+    "rating", "claimed", "true_level", "effort_level", "caught", "shaded", "insured", "premium", "negligence",
+    "credits", "intensity", "bid", "module_scan", "module_prioritise", "module_patch_bot", "module_measurement",
     "module_esg_report", "module_forecast", "module_placebo", "proving", "equity", "small", "platform", "gone",
 )  # fmt: skip
 """Global features that differ between the agents of a world."""

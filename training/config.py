@@ -68,7 +68,8 @@ class TrainConfig:
         entropy_end: entropy bonus at the end.
         grad_clip: largest gradient norm, for the policy and the value network apart.
         hidden: width of the networks' hidden layers.
-        prior: how strongly a new policy leans towards what the observed estimates call a gain; 0 starts blank.
+        prior: how strongly a new policy leans towards what the observed estimates call a gain: it starts as the greedy
+            rule with some chance, the less the stronger; 0 starts blank.
         threads: torch threads of this process.
         checkpoint_every: iterations between checkpoints.
         validate_every: iterations between validations; the best one becomes ``checkpoints/best`` and ``policy/``.

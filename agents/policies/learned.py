@@ -9,6 +9,7 @@ layout still loads when newer layouts only append.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from patchpact.agents.policies.memory import MEMORIES, MemoryPolicyNetwork
 from patchpact.agents.policies.network import (
     FlatPolicyNetwork,
     FlatValueNetwork,
+    Gains,
     ObservationShape,
     PolicyNetwork,
     ValueNetwork,
@@ -31,7 +33,7 @@ from patchpact.agents.policies.network import (
 from patchpact.agents.policies.registry import PRETRAINED, PRETRAINED_FOLDER
 from patchpact.agents.roles import action_names, layout
 
-FORMAT = 1
+FORMAT = 2
 POLICY_FILE = "policy.json"
 
 
@@ -50,6 +52,25 @@ NETWORKS = ("rows", "flat")
 """Kinds of networks: a row scorer, and a plain network over the whole observation."""
 
 
+VIEWS = ("own", "public")
+"""Whose gain an entry states: the agent's own account's, or all of welfare's."""
+
+
+def _place(name: str) -> int:
+    """Of a global feature, among the globals."""
+    return layout.global_feature(name) - layout.GLOBALS_START
+
+
+GAINS = Gains(
+    by_mode=tuple(layout.row_feature(f"{view}_{mode}") for view in VIEWS for mode in layout.MODES),
+    unlocks=tuple(mode != "mitigate" for _ in VIEWS for mode in layout.MODES),
+    unlocked=layout.row_feature("unlocked_risk"),
+    horizon=_place("horizon"),
+    horizon_windows=12.0,
+    motion=tuple(_place(f"motion_{view}_gain") for view in VIEWS),
+    motion_unlocks=tuple(_place(f"motion_{mode}") for mode in layout.MODES if mode != "mitigate"),
+)
+
 PlainNetwork = PolicyNetwork | FlatPolicyNetwork
 
 
@@ -60,7 +81,7 @@ def build_policy_network(
     shape = shape or current_shape()
     if kind == "flat":
         return FlatPolicyNetwork(shape.size, len(action_names), hidden)
-    return PolicyNetwork(shape, action_names, layout.row_feature("on_motion"), hidden)
+    return PolicyNetwork(shape, action_names, layout.row_feature("on_motion"), GAINS, hidden)
 
 
 def with_memory(network: PlainNetwork, hidden: int, memory: str = "none") -> PlainNetwork | MemoryPolicyNetwork:
@@ -69,37 +90,44 @@ def with_memory(network: PlainNetwork, hidden: int, memory: str = "none") -> Pla
 
 
 def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: float) -> None:
-    """Start a policy from a soft version of the myopic rule instead of from chance.
+    """Start a policy from a soft version of the greedy rule instead of from chance.
 
     Random play is far worse than doing nothing, so agents that start from it first learn to reject everything. This
-    sets the network's linear paths, which training changes like all other weights: nominations by their expected
-    gain, accept or reject by the motion's, pass rather than pull a lever.
+    sets the network's linear paths, which training changes like all other weights: nominations by their credited
+    gain, accept or reject by the motion's, pass rather than pull a lever; other votes and all levers together get
+    about exp(-strength) of the probability. On public estimates, and without chance, it acts as the baseline
+    ``net-gain`` does.
 
     Args:
         network: a new network under this version's layout.
         strength: logit for each unit of log(1 + gain); 0 changes nothing.
         welfare_share: 1 reads the public estimates of welfare, 0 the agent's own account, a mix both.
     """
-    views = (("own", 1.0 - welfare_share), ("public", welfare_share))
-    heads = network.heads
+    shape, gains, heads = network.shape, network.gains, network.heads
     with torch.no_grad():
-        for view, share in views:
-            for mode in layout.MODES:
-                head = heads.by_row.index(f"nominate:*:{mode}")
-                network.row_skip.weight[head, layout.row_feature(f"{view}_{mode}")] += strength * share
-                if mode != "mitigate":
-                    network.row_skip.weight[head, layout.row_feature("unlocked_risk")] += 0.5 * strength * share
-            gain = layout.global_feature(f"motion_{view}_gain") - layout.GLOBALS_START
-            network.plain_skip.weight[heads.plain.index("vote:accept"), gain] += strength * share
-            network.plain_skip.weight[heads.plain.index("vote:reject"), gain] -= strength * share
-        network.plain_head.bias[heads.plain.index("pass")] += strength
+        for n, share in enumerate((1.0 - welfare_share, welfare_share)):
+            for m, mode in enumerate(layout.MODES):
+                credited = shape.row_width + n * len(layout.MODES) + m
+                network.row_skip.weight[heads.by_row.index(f"nominate:*:{mode}"), credited] += strength * share
+            motion = shape.global_width + shape.row_width + len(gains.by_mode) + n
+            network.plain_skip.weight[heads.plain.index("vote:accept"), motion] += strength * share
+            network.plain_skip.weight[heads.plain.index("vote:reject"), motion] -= strength * share
+        rest = -strength - math.log(len(heads.order)) if strength else 0.0
+        for n, name in enumerate(heads.plain):
+            if name not in ("pass", "vote:accept", "vote:reject"):
+                network.plain_head.bias[n] += rest
+        for n, name in enumerate(heads.by_row):
+            if not name.startswith("nominate:"):
+                network.row_head.bias[n] += rest
+        if heads.by_slot:
+            network.slot_head.bias += rest
 
 
 def build_value_network(hidden: int, kind: str = "rows") -> ValueNetwork | FlatValueNetwork:
     """An untrained value network under this version's layout."""
     if kind == "flat":
         return FlatValueNetwork(current_shape().size, hidden)
-    return ValueNetwork(current_shape(), layout.global_feature("horizon") - layout.GLOBALS_START, hidden)
+    return ValueNetwork(current_shape(), _place("horizon"), hidden)
 
 
 class LearnedPolicy:

@@ -2,8 +2,8 @@
 
 Both read the flat observation of ``patchpact.agents.roles.layout``: rows, slots, globals. Every agenda row
 goes through the same small network, so what is learned about one row holds for all, and the order of rows
-carries no meaning. Money features also reach the outputs over plain linear paths, which start at zero.
-Nothing here imports ray.
+carries no meaning. Money features also reach the outputs over plain linear paths, which start at zero; beside them
+what no sum of them gives: a gain with the risk that it unlocks over all windows left. Nothing here imports ray.
 """
 
 from __future__ import annotations
@@ -92,6 +92,35 @@ def _head_and_target(name: str) -> tuple[str, int | None]:
     return name, None
 
 
+class Gains(NamedTuple):
+    """Where an observation has what credited gains are worked out from: places inside a row, and among the globals."""
+
+    by_mode: tuple[int, ...]
+    """In a row: the gain by each mode, view by view."""
+    unlocks: tuple[bool, ...]
+    """For each of these, whether its mode carries the patch out, so that others can follow."""
+    unlocked: int
+    """In a row: risk a window that it unlocks."""
+    horizon: int
+    """Among the globals: windows left, in units of ``horizon_windows``."""
+    horizon_windows: float
+    motion: tuple[int, ...]
+    """Among the globals: the motion's gain, view by view."""
+    motion_unlocks: tuple[int, ...]
+    """Among the globals: 1 where the motion is in a mode that carries the patch out."""
+
+    def of_rows(self, rows: Tensor, globals_: Tensor) -> Tensor:
+        """Credited gains ``(n, rows, len(by_mode))`` in the unit of the money entries; all arguments uncompressed."""
+        unlocked = rows[..., self.unlocked] * (globals_[:, self.horizon] * self.horizon_windows).unsqueeze(1)
+        return rows[..., list(self.by_mode)] + unlocked.unsqueeze(-1) * rows.new_tensor(self.unlocks)
+
+    def of_motion(self, motion_row: Tensor, globals_: Tensor) -> Tensor:
+        """The motion's credited gains ``(n, len(motion))``."""
+        carried = globals_[:, list(self.motion_unlocks)].sum(1)
+        unlocked = motion_row[:, self.unlocked] * globals_[:, self.horizon] * self.horizon_windows * carried
+        return globals_[:, list(self.motion)] + unlocked.unsqueeze(-1)
+
+
 def compress(values: Tensor) -> Tensor:
     """sign(x) log(1 + |x|): heavy-tailed money entries in the range a small network handles."""
     return torch.sign(values) * torch.log1p(torch.abs(values))
@@ -103,12 +132,12 @@ def masked_logits(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 class RowEncoder(nn.Module):
-    """Embeds every row together with the globals and slots; the same weights for every row."""
+    """Embeds every row together with the globals; the same weights for every row."""
 
-    def __init__(self, shape: ObservationShape, hidden: int) -> None:
+    def __init__(self, row_width: int, global_width: int, hidden: int) -> None:
         super().__init__()
-        self.from_row = nn.Linear(shape.row_width, hidden)
-        self.from_globals = nn.Linear(shape.global_width, hidden, bias=False)
+        self.from_row = nn.Linear(row_width, hidden)
+        self.from_globals = nn.Linear(global_width, hidden, bias=False)
         self.mix = nn.Linear(hidden, hidden)
 
     def forward(self, rows: Tensor, globals_: Tensor) -> Tensor:
@@ -140,10 +169,10 @@ def small(layer: nn.Linear, gain: float) -> nn.Linear:
 class View(NamedTuple):
     """What a policy network makes of observations, beside its trunk, before it scores actions."""
 
-    rows: Tensor  # (n, rows, row_width) compressed
+    rows: Tensor  # (n, rows, row_width + credited gains) compressed
     embedded: Tensor  # (n, rows, hidden)
     slots: Tensor  # (n, slots, 16)
-    direct: Tensor  # (n, global_width + row_width) globals and the motion's row
+    direct: Tensor  # (n, direct) globals, the motion's row, its credited gains; compressed
 
 
 class PolicyNetwork(nn.Module):
@@ -153,25 +182,31 @@ class PolicyNetwork(nn.Module):
         shape: sizes of the observation's blocks.
         action_names: the role's actions in order, see ``patchpact.envs.action_names``.
         on_motion: index, inside a row, of the feature that marks the row voted on.
+        gains: where to find what credited gains are worked out from.
         hidden: width of the hidden layers.
     """
 
     order: Tensor
 
-    def __init__(self, shape: ObservationShape, action_names: Sequence[str], on_motion: int, hidden: int = 64) -> None:
+    def __init__(
+        self, shape: ObservationShape, action_names: Sequence[str], on_motion: int, gains: Gains, hidden: int = 64
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.on_motion = on_motion
+        self.gains = gains
         heads = ActionHeads.parse(action_names, shape.rows, shape.slots)
         self.heads = heads
         self.register_buffer("order", torch.tensor(heads.order), persistent=False)
-        self.encoder = RowEncoder(shape, hidden)
+        row_width = shape.row_width + len(gains.by_mode)
+        direct = shape.global_width + row_width + len(gains.motion)
+        self.encoder = RowEncoder(row_width, shape.global_width, hidden)
         self.slot_encoder = nn.Linear(shape.slot_width, 16)
-        self.trunk = nn.Linear(3 * hidden + shape.global_width + shape.row_width + 32, hidden)
+        self.trunk = nn.Linear(3 * hidden + direct + 32, hidden)
         self.plain_head = small(nn.Linear(hidden, len(heads.plain)), 0.01)
-        self.plain_skip = small(nn.Linear(shape.global_width + shape.row_width, len(heads.plain), bias=False), 0.0)
+        self.plain_skip = small(nn.Linear(direct, len(heads.plain), bias=False), 0.0)
         self.row_head = small(nn.Linear(hidden, len(heads.by_row)), 0.01)
-        self.row_skip = small(nn.Linear(shape.row_width, len(heads.by_row), bias=False), 0.0)
+        self.row_skip = small(nn.Linear(row_width, len(heads.by_row), bias=False), 0.0)
         self.row_context = small(nn.Linear(hidden, len(heads.by_row)), 0.01)
         if heads.by_slot:
             self.slot_head = small(nn.Linear(16 + hidden, len(heads.by_slot)), 0.01)
@@ -183,16 +218,20 @@ class PolicyNetwork(nn.Module):
     def look(self, observation: Tensor) -> tuple[Tensor, View]:
         """The trunk ``(n, hidden)`` of observations ``(n, size)``, and what else scores read."""
         raw_rows, raw_slots, raw_globals = self.shape.split(observation)
-        rows, slots, globals_ = compress(raw_rows), compress(raw_slots), compress(raw_globals)
+        slots, globals_ = compress(raw_slots), compress(raw_globals)
+        raw_rows = torch.cat([raw_rows, self.gains.of_rows(raw_rows, raw_globals)], -1)
+        rows = compress(raw_rows)
         embedded = self.encoder(rows, globals_)
         slot_view = torch.relu(self.slot_encoder(slots))
         on_motion = raw_rows[..., self.on_motion].unsqueeze(-1)
-        motion_row = (rows * on_motion).sum(1)
+        motion_row = (raw_rows * on_motion).sum(1)
         motion_view = (embedded * on_motion).sum(1)
+        motion_gains = self.gains.of_motion(motion_row, raw_globals)
+        direct = torch.cat([globals_, compress(torch.cat([motion_row, motion_gains], -1))], -1)
         pooled = pool(embedded, raw_rows[..., 0])
         pooled_slots = pool(slot_view, raw_slots[..., 0])
-        trunk = torch.relu(self.trunk(torch.cat([pooled, motion_view, globals_, motion_row, pooled_slots], -1)))
-        return trunk, View(rows, embedded, slot_view, torch.cat([globals_, motion_row], -1))
+        trunk = torch.relu(self.trunk(torch.cat([pooled, motion_view, direct, pooled_slots], -1)))
+        return trunk, View(rows, embedded, slot_view, direct)
 
     def score(self, trunk: Tensor, seen: View, mask: Tensor) -> Tensor:
         """Masked logits ``(n, actions)`` of what ``look`` gave."""
@@ -219,7 +258,7 @@ class ValueNetwork(nn.Module):
         super().__init__()
         self.shape = shape
         self.horizon = horizon
-        self.encoder = RowEncoder(shape, hidden)
+        self.encoder = RowEncoder(shape.row_width, shape.global_width, hidden)
         self.trunk = nn.Sequential(
             nn.Linear(2 * hidden + 2 * shape.global_width, hidden),
             nn.Tanh(),

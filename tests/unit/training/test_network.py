@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 import torch
 
-from patchpact.agents.policies.learned import build_policy_network, build_value_network, current_shape
+from patchpact.agents.policies import act_all, seat
+from patchpact.agents.policies.greedy import GREEDY
+from patchpact.agents.policies.learned import (
+    LearnedPolicy,
+    build_policy_network,
+    build_value_network,
+    current_shape,
+    lean_towards_gains,
+)
 from patchpact.agents.policies.network import MASKED_LOGIT, ActionHeads
 from patchpact.agents.roles import ROLES, action_names, layout
+from patchpact.envs import make_vec
 
 
 def batch(role: str, size: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,3 +94,25 @@ def test_value_network_is_finite_on_an_empty_agenda() -> None:
     value = build_value_network(16)(torch.zeros(3, current_shape().size))
     assert value.shape == (3,)
     assert torch.isfinite(value).all()
+
+
+@pytest.mark.parametrize("scenario", ["toy-v1", "boutique-v1", "petclinic-v1", "symbiosis-v1"])
+def test_an_untrained_policy_that_leans_towards_gains_plays_the_greedy_rule(scenario: str) -> None:
+    worlds = make_vec(scenario, num_envs=2)
+    policies = {}
+    for role in worlds.roles:
+        torch.manual_seed(0)
+        network = build_policy_network(action_names(role), 64)
+        lean_towards_gains(network, 4.0, 1.0)
+        policies[role] = LearnedPolicy(role, network)
+    greedy = seat(GREEDY, worlds)
+    rng = np.random.default_rng(0)
+    observations, _ = worlds.reset(seed=5)
+    same = []
+    for _ in range(100):
+        wanted = greedy(observations, rng)
+        found = act_all(policies, observations, rng)
+        for role, actions in wanted.items():
+            same.append(actions == found[role])
+        observations, *_ = worlds.step(wanted)
+    assert np.concatenate([one.ravel() for one in same]).mean() > 0.99
