@@ -38,7 +38,10 @@ demo: setup  ## train on Online Boutique, then set the learned policy beside eve
 	@rm -rf runs/demo
 	$(DEMO)
 
-test: lint types  ## lint, types and the fast tests
+# The kernel compiles beside lint and types, once, not in every test process.
+test: setup  ## lint, types and the fast tests
+	@$(BIN)/python -c "import patchpact; patchpact.make_vec('toy-v1', num_envs=1).reset(seed=0)" & \
+	$(MAKE) --no-print-directory lint types; status=$$?; wait; exit $$status
 	$(BIN)/pytest -q -m "not slow and not cluster" -n $(WORKERS)
 
 test-slow: setup  ## notebooks, kills, the installed wheel, long properties
