@@ -12,6 +12,7 @@ from patchpact.cli.output import table as rows_as_text
 from patchpact.ecosystem.portfolio.calibration import splits
 from patchpact.ecosystem.portfolio.results import FORECASTS, STRATEGIES, Number, Walked
 from patchpact.ecosystem.portfolio.settings import FULL
+from patchpact.envs.core.records import MOST_RETURNS
 from patchpact.scenarios.tables import Table, bundled, read_table
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "portfolio.md"
@@ -96,12 +97,19 @@ def _short(walked: Walked, single: Number, mean: Number) -> list[str]:
         f" {-mean.value:+.2%} ({-mean.high:+.2%} to {-mean.low:+.2%}), that of last week's return by"
         f" {-walked.gain_over_zero('last').value:+.0%}."
     ]
+    naive = walked.gain_of_runs("last")
+    lines.append(
+        f"- **Last value.** {_verdict(naive, 'One LSTM', 'last week as a forecast')} (gain {_shown(naive, '+.0%')});"
+        f" the zero forecast has {1.0 - (walked.rmse('zero') / walked.rmse('last')) ** 2:+.0%}."
+    )
     lstm = walked.earnings(["max_ratio_lstm"])["sharpe_over_1n"]
     lines.append(
         f"- **Portfolios.** After costs, {_verdict(lstm, 'the portfolio of its forecasts', '1/N')}: its Sharpe ratio"
         f" differs by {_shown(lstm, '+.2f')}. It trades {walked.turnover_a_year('max_ratio_lstm'):.0f} times its wealth"
         " a year."
     )
+    lines += [_against(walked, "equal_weight", "1/N"), _against(walked, "index", "the index")]
+    lines[-1] += " The shares were chosen with hindsight, and the index is without dividends."
     least = walked.earnings(["min_variance"])
     equal = walked.earnings(["equal_weight"])
     lines.append(
@@ -117,8 +125,23 @@ def _short(walked: Walked, single: Number, mean: Number) -> list[str]:
         f"- **Disclosure.** Errors were {_shown(ratio, '.2f')} times those disclosed. {promised} of {len(trainings)}"
         f" trainings disclosed a gain over zero; {kept} of these kept it."
     )
-    lines.append("- The game pays the investor what each strategy returned here, week by week, not what was forecast.")
+    lines.append(
+        f"- **In the game** the reserve earns, with `reserve_table`, the last {min(walked.weeks, MOST_RETURNS)} weeks"
+        " of 1/N, which needs no forecast; the module `forecast` brings nothing there (`forecast_gain` is 0)."
+    )
     return lines
+
+
+def _against(walked: Walked, other: str, title: str) -> str:
+    """Which strategies beat another one and which are worse, by the Sharpe ratio after costs."""
+    told: dict[str, list[str]] = {"better": [], "worse": [], "not told apart": []}
+    for key, name in STRATEGIES.items():
+        if key not in (other, "index"):
+            found = walked.sharpe_over(key, other)
+            kind = "better" if found.low > 0.0 else "worse" if found.high < 0.0 else "not told apart"
+            told[kind].append(f"{name} ({found.value:+.2f})")
+    parts = [f"{kind.capitalize()}: {'; '.join(names) or 'none'}" for kind, names in told.items()]
+    return f"- **Against {title}**, difference of Sharpe ratios after costs: {'. '.join(parts)}."
 
 
 def _verdict(gain: Number, name: str, other: str) -> str:

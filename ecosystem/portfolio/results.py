@@ -72,18 +72,17 @@ class Walked:
 
     def gain_over_zero(self, name: str) -> Number:
         """``1 - MSE / MSE of the zero forecast``, the out-of-sample R² of Campbell and Thompson (2008) for zero."""
-        column = "realised_rmse" if name == "lstm" else f"{name}_rmse"
-        return self._gain(self.numbers(column)[None] ** 2, None)
+        return self._gain(self._squared(name)[None], None, "zero")
 
-    def gain_of_runs(self) -> Number:
-        """The same of one LSTM: the mean over seeds and starts, both resampled."""
+    def gain_of_runs(self, other: str = "zero") -> Number:
+        """The same of one LSTM, over the zero or another forecast: the mean over seeds and starts, both resampled."""
         runs = self.runs()
         seeds = sorted({seed for seed, _ in runs})
         starts = sorted({start for _, start in runs})
         errors = np.stack([self.numbers(f"lstm_seed{a}_start{b}_rmse") ** 2 for a in seeds for b in starts])
         resamples = len(self._draws)
         shares = run_shares(len(seeds), resamples, 0)[:, :, None] * run_shares(len(starts), resamples, 1)[:, None]
-        return self._gain(errors, shares.reshape(resamples, -1))
+        return self._gain(errors, shares.reshape(resamples, -1), other)
 
     def runs(self) -> list[tuple[int, int]]:
         """Seed and start of each LSTM measured alone."""
@@ -97,12 +96,16 @@ class Walked:
 
     def rmse(self, name: str) -> float:
         """Of all weeks and assets; ``zero``, ``mean``, ``last`` or ``lstm``."""
-        column = "realised_rmse" if name == "lstm" else f"{name}_rmse"
-        return float(np.sqrt((self.numbers(column) ** 2).mean()))
+        return float(np.sqrt(self._squared(name).mean()))
 
-    def _gain(self, errors: Floats, shares: Floats | None) -> Number:
+    def _squared(self, name: str) -> Floats:
+        """Mean squared errors of a forecast, ``(weeks,)``; see ``rmse``."""
+        squared: Floats = self.numbers("realised_rmse" if name == "lstm" else f"{name}_rmse") ** 2
+        return squared
+
+    def _gain(self, errors: Floats, shares: Floats | None, other: str) -> Number:
         """Of squared errors ``(runs, weeks)`` and each run's share in resamples ``(resamples, runs)``."""
-        zero = self.numbers("zero_rmse") ** 2
+        zero = self._squared(other)
         drawn = self._mean(errors).T
         mean = drawn.mean(1) if shares is None else (drawn * shares).sum(1)
         return Number(1.0 - float(errors.mean() / zero.mean()), *interval(1.0 - mean / self._mean(zero)))
@@ -123,6 +126,13 @@ class Walked:
         over = drawn[:, at] - measures(equal[self._draws])[:, at]
         found["sharpe_over_1n"] = Number(float(values[at] - measures(equal)[at]), *interval(over))
         return found
+
+    def sharpe_over(self, name: str, other: str) -> Number:
+        """A strategy's Sharpe ratio less another's, in the same weeks."""
+        at = MEASURES.index("sharpe")
+        mine, its = (self.numbers(f"{one}_return") for one in (name, other))
+        drawn = measures(mine[self._draws])[:, at] - measures(its[self._draws])[:, at]
+        return Number(float(measures(mine)[at] - measures(its)[at]), *interval(drawn))
 
     def seeds(self) -> list[str]:
         """Strategies by the forecast of one seed."""

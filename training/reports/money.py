@@ -26,6 +26,23 @@ CAPTION = (
     " agent."
 )
 
+MECHANISMS: dict[str, tuple[str, ...]] = {
+    "measuring together": ("uplift", "leak"),
+    "modules and support": ("module", "pool"),
+    "reserve and forecasts": ("returns",),
+    "credit": ("interest", "capital"),
+    "insurance": ("premium", "claim", "rebate"),
+    "disclosure": ("compliance", "filing", "reputation"),
+    "proofs": ("proof",),
+    "audits": ("audit", "penalty", "bounty", "mandate"),
+    "trust": ("demand",),
+}
+"""The platform's mechanisms by the kinds of money that are theirs."""
+OWN_LINES = (
+    "What each mechanism of the platform won and used up under its own kinds of money. What it changes elsewhere, as a"
+    " patch that a module brought forward, stands in the other lines."
+)
+
 Flow = Sequence[Any]
 """Giver, taker, kind, k€."""
 
@@ -41,7 +58,11 @@ def block(story: Mapping[str, Any]) -> str:
         f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
         f"<figcaption>{page.html(CAPTION)}</figcaption></figure>"
     )
-    return f'<div class="split"><div>{drawn}{sums(flows).html()}</div><div>{table(flows).html()}</div></div>'
+    tables = [f'<div class="split"><div>{drawn}{sums(flows).html()}</div><div>{table(flows).html()}</div></div>']
+    contributed = mechanisms(flows)
+    if contributed.rows:
+        tables.append(contributed.html())
+    return "".join(tables)
 
 
 def table(flows: Sequence[Flow]) -> page.Table:
@@ -85,6 +106,41 @@ def sums(flows: Sequence[Flow]) -> page.Table:
         for party in _ordered(told)
     ]
     return page.Table("What each party gave and took; net is what its accounts changed by", columns, rows)
+
+
+def mechanisms(flows: Sequence[Flow]) -> page.Table:
+    """What the platform's mechanisms contributed; one under whose kinds no money went has no row.
+
+    What comes from nature is won, what goes there is used up; their difference is what the mechanism's lines add to
+    welfare. All else is moved from one party to another.
+    """
+    columns = [
+        page.Column("mechanism", "Mechanism", text=True),
+        page.Column("kinds", "Kinds", text=True),
+        page.Column("won", "Won, k€"),
+        page.Column("used", "Used up, k€"),
+        page.Column("welfare", "For welfare, k€"),
+        page.Column("moved", "Moved, k€"),
+    ]
+    rows = []
+    for name, kinds in MECHANISMS.items():
+        mine = [flow for flow in flows if flow[2] in kinds]
+        if not mine:
+            continue
+        won = sum(flow[3] for flow in mine if flow[0] == NATURE)
+        used = sum(flow[3] for flow in mine if flow[1] == NATURE)
+        moved = sum(flow[3] for flow in mine if NATURE not in flow[:2])
+        rows.append(
+            {
+                "mechanism": name,
+                "kinds": ", ".join(kind for kind in kinds if any(flow[2] == kind for flow in mine)),
+                "won": page.number(won),
+                "used": page.number(used),
+                "welfare": page.number(won - used, signed=True),
+                "moved": page.number(moved),
+            }
+        )
+    return page.Table(OWN_LINES, columns, rows)
 
 
 def sankey(flows: Sequence[Flow], width: int, title: str) -> str:

@@ -42,6 +42,8 @@ def test_gains_over_zero() -> None:
     assert one.value == pytest.approx(-0.25)
     # Seeds and starts are resampled: from twice the best of both to twice the worst.
     assert (one.low, one.high) == pytest.approx((-0.4, -0.1))
+    other = walked.gain_of_runs("lstm")
+    assert (other.value, other.low, other.high) == pytest.approx((1 - 1.25 / 1.05, 1 - 1.4 / 1.05, 1 - 1.1 / 1.05))
 
 
 def test_strategies_in_the_same_weeks() -> None:
@@ -50,6 +52,8 @@ def test_strategies_in_the_same_weeks() -> None:
     moves = walked.numbers("equal_weight_return")
     assert better.value == pytest.approx(0.001 / moves.std(ddof=1) * 52**0.5)
     assert 0.0 < better.low < better.value < better.high < 2 * better.value, "a constant gain is certain when paired"
+    assert walked.sharpe_over("better", "equal_weight") == better
+    assert walked.sharpe_over("equal_weight", "better").value == pytest.approx(-better.value)
     assert walked.turnover_a_year("better") == pytest.approx(26.0)
     free = walked.return_before_costs("better", 0.001)
     assert free > walked.earnings(["better"])["return_a_year"].value

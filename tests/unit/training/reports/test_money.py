@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from patchpact.agents.roles.ledger import NETWORK_OF_KIND
 from patchpact.training.reports import money, story
 
 FLOWS = [
@@ -116,3 +117,31 @@ def test_each_story_of_the_section_has_its_own_block() -> None:
     data = section[section.index('id="stories-data"') :]
     assert '"flows"' not in data  # drawn already
     assert "[data-story]" in story.script()
+
+
+def test_what_each_mechanism_contributed() -> None:
+    flows = [
+        *FLOWS,
+        ["business", "outside", "leak", 3.0],
+        ["outside", "nature", "leak", 3.0],
+        ["nature", "market", "returns", 2.0],
+        ["market", "nature", "returns", 9.0],
+        ["market", "business", "claim", 1.5],
+    ]
+    told = {row["mechanism"]: row for row in money.mechanisms(flows).rows}
+    assert list(told) == ["measuring together", "reserve and forecasts", "insurance"]
+    together = told["measuring together"]
+    assert together["kinds"] == "uplift, leak"
+    assert [together[name] for name in ("won", "used", "welfare", "moved")] == ["5.00", "3.00", "+2.00", "3.00"]
+    assert told["reserve and forecasts"]["welfare"] == "−7.00"
+    assert told["insurance"]["welfare"] == "0.00" and told["insurance"]["moved"] == "5.50", "premium and claim"
+    text = money.block({**STORY, "flows": flows})
+    Balanced(text)
+    assert "insurance" in text and money.OWN_LINES in text
+    assert money.OWN_LINES not in money.block({**STORY, "flows": [["it", "nature", "effort", 3.0]]})
+
+
+def test_a_kind_is_of_one_mechanism_and_of_the_wider_game() -> None:
+    kinds = [kind for mine in money.MECHANISMS.values() for kind in mine]
+    assert len(set(kinds)) == len(kinds)
+    assert set(kinds) <= set(NETWORK_OF_KIND)
