@@ -35,6 +35,7 @@ def evaluated(training_runners: int, evaluation_runners: int, **options: Any) ->
     return found
 
 
+@pytest.mark.slow
 def test_in_this_process() -> None:
     found = evaluated(0, 0, evaluation_duration=10, evaluation_duration_unit="episodes")
     assert found["num_episodes"] == 12  # whole rollouts of 4 worlds, each an episode

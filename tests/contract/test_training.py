@@ -234,8 +234,8 @@ GRU = {"memory": "gru", "memory_length": 4}
     "change",
     [
         {"baseline": "value"},
-        {"network": "flat", "baseline": "value"},
-        {"graphs": 2},
+        pytest.param({"network": "flat", "baseline": "value"}, marks=pytest.mark.slow),
+        pytest.param({"graphs": 2}, marks=pytest.mark.slow),
         {**MAPPO, "graphs": 2},
         {**GRU, **MAPPO, "network": "flat", "imitate": "greedy", "imitate_timesteps": 32},
     ],

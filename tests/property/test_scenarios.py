@@ -452,7 +452,7 @@ def worlds(draw: st.DrawFn) -> nx.DiGraph:
     return bare(graph) if draw(st.booleans()) else graph
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(graph=worlds(), seed=st.integers(0, 10**9), order=st.randoms(use_true_random=False), data=st.data())
 def test_names_and_order_change_nothing_drawn(graph: nx.DiGraph, seed: int, order: random.Random, data: Any) -> None:
     labels = data.draw(st.lists(names, min_size=len(graph), max_size=len(graph), unique=True))

@@ -55,7 +55,7 @@ def test_greedy_does_what_net_gain_does() -> None:
     assert nominated > 20
 
 
-@pytest.mark.parametrize("memory", ["none", "gru"])
+@pytest.mark.parametrize("memory", ["none", pytest.param("gru", marks=pytest.mark.slow)])
 def test_the_learner_comes_to_act_as_the_teacher(memory: str) -> None:
     config = replace(TINY, memory=memory)
     before = states(config)

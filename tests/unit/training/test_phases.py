@@ -49,7 +49,9 @@ def test_only_the_batched_runner_has_these_phases() -> None:
         profile_train(TrainConfig(runner="stock", baseline="value"))
 
 
-@pytest.mark.parametrize("change", [{}, {"baseline": "value", "critic": "central", "memory": "gru"}])
+@pytest.mark.parametrize(
+    "change", [{}, pytest.param({"baseline": "value", "critic": "central", "memory": "gru"}, marks=pytest.mark.slow)]
+)
 def test_shares_add_up(change: dict) -> None:
     pytest.importorskip("ray")
     from dataclasses import replace
