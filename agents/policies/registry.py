@@ -24,6 +24,7 @@ from patchpact.agents.policies.ordering import OrderingRule
 from patchpact.agents.policies.random import Random
 from patchpact.agents.policies.risk_per_cost import RiskPerCost
 from patchpact.agents.policies.risk_per_cost_chain import RiskPerCostChain
+from patchpact.agents.policies.services import service_rules
 from patchpact.agents.policies.ssvc import Ssvc
 from patchpact.agents.policies.stewards import STANCES, Stewards
 from patchpact.agents.policies.triage import TriageRule
@@ -119,7 +120,7 @@ def make_policy(name: str) -> Cast:
 
 def find(name: str) -> Cast | Oracle:
     """As ``make_policy``, references that cannot be played included."""
-    named = {**_named(), **stances()}
+    named = {**_named(), **stances(), **service_rules()}
     if name in named:
         return named[name]
     if name in PLANNERS or name in REFERENCES:
