@@ -168,4 +168,5 @@ STATE_WIDTH = SERVICE_SIZE + len(TRUTHS)
 
 def _highest(values: NDArray[np.float64], linked: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The highest of the values ``(n, services)`` of those linked to each service, 0 where nobody is."""
-    return np.where(linked[None], values[:, None, :], 0.0).max(2, initial=0.0)
+    highest: NDArray[np.float64] = np.where(linked[None], values[:, None, :], 0.0).max(2, initial=0.0)
+    return highest

@@ -96,7 +96,7 @@ class ServiceWork:
         state = self._engine.state
         voting = state.world["voting"] != 0
         actions = np.full(state.chosen.shape, layout.PASS, np.int64)
-        may_vote = state.agent["may_vote"][:, : actions.shape[1]] != 0
+        may_vote = state.agent["may_vote"] != 0
         actions[voting] = np.where(may_vote[voting], ACCEPT, layout.ABSTAIN)
         worlds = np.flatnonzero(~voting & (state.world["over"] == 0) & self._wants.any(1))
         if len(worlds):
