@@ -59,7 +59,10 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
         mend = closest(text, known)
         raise ValueError(f"policy: {text!r} is neither a baseline nor a run folder; {mend}")
     from patchpact.agents.policies.learned import load_policy
+    from patchpact.agents.policies.service_learned import is_service_policy, load_service_cast
 
+    if is_service_policy(text):
+        return str(Path(text)), load_service_cast(text)
     learned = load_policy(text)
     return str(Path(text)), learned
 

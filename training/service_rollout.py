@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from patchpact.agents.policies.service_learned import ServiceNetwork
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.finish import Finish
 from patchpact.envs.service_layout import SERVICE_ACTIONS, SERVICE_SIZE
@@ -26,14 +27,19 @@ from patchpact.scenarios import Scenario
 from patchpact.training.advantages import semi_markov_advantages
 from patchpact.training.config import TRAINING_SEEDS_START
 from patchpact.training.decisions import Decisions, Played, Player
+from patchpact.training.services import ROLE
 
-ROLE = "service"
 ACTIONS = len(SERVICE_ACTIONS)
 
 
 def packed_width(services: int) -> int:
     """Entries of a packed decision: what the service sees, its mask, and the state that the critic sees."""
     return SERVICE_SIZE + ACTIONS + services * STATE_WIDTH
+
+
+def player_of(network: ServiceNetwork) -> Player:
+    """The network as a player that needs no values."""
+    return Player(lambda packed: network(packed[:, :SERVICE_SIZE], packed[:, SERVICE_SIZE : SERVICE_SIZE + ACTIONS]))
 
 
 @dataclass
@@ -45,7 +51,9 @@ class _Record:
     state: NDArray[np.float32]  # (T, K, services * STATE_WIDTH)
     actions: NDArray[np.int64]  # (T, K, services)
     logits: NDArray[np.float32]  # (T, K, services, 3)
-    greedy_keur: NDArray[np.float64]  # (T + 1, K) welfare of the episode if the greedy player took over; at last, its own
+    greedy_keur: NDArray[
+        np.float64
+    ]  # (T + 1, K) welfare of the episode if the greedy player took over; at last, its own
     pairs: NDArray[np.int64]  # (T, K) uncoordinated coupled pairs
 
     @property

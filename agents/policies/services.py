@@ -84,12 +84,21 @@ class ServicePlayers:
         self._view = ServiceView(worlds.engine)
         self.work = ServiceWork(self._view)
         self._window = np.full(worlds.num_envs, -1)
+        self._pairs = np.zeros(worlds.num_envs, np.int64)
+
+    @property
+    def pairs(self) -> NDArray[np.int64]:
+        """Uncoordinated coupled pairs of the episodes so far ``(num_envs,)``, see ``ServiceWork``."""
+        self.work.note()
+        return self._pairs + self.work.coupled_pairs()
 
     def act(self, observations: Observations, rng: np.random.Generator) -> Actions:
         """See ``JointPolicy.act``."""
         world = self._worlds.engine.state.world
         opened = np.flatnonzero((world["t"] != self._window) & (world["over"] == 0))
         if len(opened):
+            self.work.note()
+            self._pairs[opened] += self.work.coupled_pairs()[opened]
             look = self._view.look(opened)
             n, services = look.mask.shape[:2]
             flat = look.observation.reshape(n * services, -1), look.mask.reshape(n * services, -1)

@@ -35,7 +35,8 @@ from patchpact.training.rllib.connect import start_ray
 from patchpact.training.rllib.learner import NegotiationLearner
 from patchpact.training.rllib.runner import BatchedRunner, seed_streams
 from patchpact.training.rllib.trainer import Trainer
-from patchpact.training.service_rollout import ACTIONS, ROLE, ServiceSampler, packed_width
+from patchpact.training.service_rollout import ACTIONS, ServiceSampler, packed_width
+from patchpact.training.services import ROLE
 
 
 class CentralValue(nn.Module):
