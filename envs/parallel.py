@@ -281,9 +281,7 @@ def most_entries(scenario: Scenario) -> int:
 
 
 @overload
-def make(  # type: ignore[overload-overlap]
-    scenario: Literal["mvp2-v1"], *, render_mode: None = None, **overrides: Any
-) -> ServicesEnv: ...
+def make(scenario: Literal["mvp2-v1"], *, render_mode: None = None, **overrides: Any) -> ServicesEnv: ...
 @overload
 def make(
     scenario: str | Path | Scenario | nx.DiGraph, *, render_mode: str | None = None, **overrides: Any

@@ -207,7 +207,8 @@ class ServicesEnv(ParallelEnv[str, Observation, int]):
     def state(self) -> NDArray[np.float32]:
         """The whole world for a central critic, see the class docstring."""
         assert self._look is not None, "state() before the first reset()"
-        return np.clip(self.view.state(_WORLD, self._look)[0], -layout.CLIP, layout.CLIP)
+        whole: NDArray[np.float32] = np.clip(self.view.state(_WORLD, self._look)[0], -layout.CLIP, layout.CLIP)
+        return whole
 
     def render(self) -> None:
         """Nothing is drawn; ``make(scenario)`` shows the same worlds."""

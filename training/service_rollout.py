@@ -59,7 +59,8 @@ class _Record:
     @property
     def welfare_keur(self) -> NDArray[np.float64]:
         """Welfare of the episodes ``(K,)``."""
-        return self.greedy_keur[-1]
+        last: NDArray[np.float64] = self.greedy_keur[-1]
+        return last
 
 
 class ServiceSampler:
@@ -185,7 +186,7 @@ class ServiceSampler:
 
     def _decisions(self, record: _Record, player: Player, gamma: float, gae_lambda: float) -> Decisions:
         """Decisions of services that had a choice, each with its world's advantage."""
-        windows, count, services = record.actions.shape
+        windows, count, _ = record.actions.shape
         assert player.values is not None
         state = torch.from_numpy(record.state.reshape(windows * count, -1))
         blank = torch.zeros(len(state), SERVICE_SIZE + ACTIONS)

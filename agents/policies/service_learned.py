@@ -35,17 +35,19 @@ class ServiceNetwork(nn.Module):
     Args:
         hidden: width of the hidden layers.
         prior: how strongly a new network leans towards work of positive value: logit for each unit of log(1 + value).
+        entries: of an observation; fewer than today's in a network of an older layout.
     """
 
-    def __init__(self, hidden: int, prior: float = 0.0) -> None:
+    def __init__(self, hidden: int, prior: float = 0.0, entries: int = len(ENTRIES)) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Linear(len(ENTRIES), hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
+            nn.Linear(entries, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
             small(nn.Linear(hidden, len(SERVICE_ACTIONS)), 0.01),
         )  # fmt: skip
-        self.skip = small(nn.Linear(len(ENTRIES), len(SERVICE_ACTIONS), bias=False), 0.0)
-        with torch.no_grad():
-            self.skip.weight[PATCH:, service_feature("value")] += prior
+        self.skip = small(nn.Linear(entries, len(SERVICE_ACTIONS), bias=False), 0.0)
+        if prior:
+            with torch.no_grad():
+                self.skip.weight[PATCH:, service_feature("value")] = prior
 
     def forward(self, observation: Tensor, mask: Tensor) -> Tensor:
         """Masked logits ``(n, 3)`` of observations ``(n, SERVICE_SIZE)`` and masks ``(n, 3)``."""
@@ -125,19 +127,22 @@ def load_service_policy(folder: str | Path, deterministic: bool = True) -> Learn
     file = policy_place(folder) / POLICY_FILE
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
-        game, version, entries = described.get("game"), described["format"], described["entries"]
-        hidden, actions = int(described["hidden"]), described["actions"]
+        game, version = described.get("game"), described["format"]
+        if game != GAME or version != FORMAT:
+            raise RuntimeError(f"game {game!r}, format {version!r}; this reads {GAME!r}, format {FORMAT}")
+        entries, actions, hidden = described["entries"], described["actions"], int(described["hidden"])
+    except RuntimeError as error:
+        raise ValueError(f"{file}: {error}") from None
     except OSError as error:
         raise ValueError(f"{file}: cannot be read: {error.strerror}; give a run folder or its policy/") from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{file}: damaged ({type(error).__name__}: {error}); train or copy it again") from None
-    if game != GAME or version != FORMAT:
-        raise ValueError(f"{file}: game {game!r}, format {version!r}; this reads {GAME!r}, format {FORMAT}")
     unknown = [name for name in entries if name not in ENTRIES]
-    if unknown or list(actions) != list(SERVICE_ACTIONS) or len(entries) != len(ENTRIES):
-        raise ValueError(f"{file}: written for another layout ({unknown[:1] or 'sizes'}); update patchpact or retrain")
+    if unknown or list(actions) != list(SERVICE_ACTIONS):
+        what = f"entry {unknown[0]!r}" if unknown else f"actions {actions!r}"
+        raise ValueError(f"{file}: {what} unknown to this version; update patchpact, or train again")
     places = None if tuple(entries) == ENTRIES else np.array([ENTRIES.index(name) for name in entries])
-    network = ServiceNetwork(hidden)
+    network = ServiceNetwork(hidden, entries=len(entries))
     weights = file.with_name(WEIGHTS_FILE)
     try:
         network.load_state_dict(load_file(weights))
