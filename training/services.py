@@ -13,13 +13,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from patchpact.agents.policies import Cast, Joint, JointPolicy, Oracle
+from patchpact.agents.policies import Cast, Joint, JointPolicy, Oracle, Seen
+from patchpact.agents.policies.ordering import OrderingRule
 from patchpact.agents.policies.services import ServicePlayers, service_rules
 from patchpact.envs.services import COUPLING_KEUR, SERVICE_GAME, SERVICE_GRAPH, checked_penalty
 from patchpact.envs.vector import VectorEnv
@@ -33,11 +34,34 @@ ROLE = "service"
 SETTINGS_FILE = "services.json"
 DEFAULTS: dict[str, Any] = {
     "timesteps": 150_000, "num_envs": 192, "epochs": 4, "minibatch": 2048, "lr": 1e-3, "lr_end": 1e-4,
-    "gae_lambda": 0.4, "entropy": 0.002, "validate_every": 5,
+    "gae_lambda": 0.0, "entropy": 0.002, "validate_every": 5,
 }  # fmt: skip
 """Settings of ``TrainConfig`` that suit service agents better than its own (found by trial on boutique-v1)."""
-VOTES = ("do-nothing", "net-gain", "risk-per-cost+stop", "pretrained")
-"""The vote's side of a comparison; ``risk-per-cost+stop`` knows full mode alone, as service agents do."""
+
+
+class NetGainFull(OrderingRule):
+    """``net-gain`` with full mode alone, which is all that service agents have: what remains between them is the vote.
+
+    Args:
+        role: the role it plays.
+    """
+
+    NAME = "net-gain-full"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(role, stop=True)
+
+    def score(self, seen: Seen) -> NDArray[np.float64]:
+        """See ``OrderingRule.score``."""
+        return seen.row("public_full") + seen.row("unlocked_risk") * seen.windows_left()[:, None]
+
+    def worth(self, seen: Seen) -> NDArray[np.float64]:
+        """See ``OrderingRule.worth``."""
+        return self.score(seen)
+
+
+VOTES: tuple[str | Cast, ...] = ("do-nothing", "net-gain", NetGainFull, "pretrained")
+"""The vote's side of a comparison."""
 
 
 def graph_of(scenario: Any) -> Any:
@@ -178,10 +202,8 @@ def compare_services(
         raise ValueError(f"episodes: {episodes} is less than 2; intervals need two or more")
     coupling_keur = checked_penalty(coupling_keur)
     world = load_scenario(graph_of(scenario), **{"incident_loss": "sampled", **overrides})
-    seeds = range(seed, seed + episodes)
-    cast = [find_policy(policy) for policy in dict.fromkeys([*VOTES, *service_rules(), *policies])]
-    played = {name: _played(world, policy, seeds) for name, policy in cast}
-    idle, vote = (played[name][0]["welfare_keur"] for name in ("do-nothing", "net-gain"))
+    played = side_by_side(world, policies, range(seed, seed + episodes))
+    idle, vote = (played[name].totals["welfare_keur"] for name in ("do-nothing", "net-gain"))
     rows = []
     for name, (totals, pairs) in played.items():
         row: dict[str, Any] = {
@@ -200,10 +222,22 @@ def compare_services(
     return rows
 
 
-def _played(
-    world: Scenario, policy: Cast | Oracle, seeds: Sequence[int]
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64] | None]:
-    """Totals of every seed's episode, and where services play their uncoordinated coupled pairs."""
+class Played(NamedTuple):
+    """Episodes of a policy."""
+
+    totals: dict[str, NDArray[np.float64]]  # (episodes,) by name
+    pairs: NDArray[np.int64] | None  # (episodes,) uncoordinated coupled pairs, None where no services play
+
+
+def side_by_side(
+    world: Scenario, policies: Sequence[str | Path | Cast | Oracle], seeds: Sequence[int]
+) -> dict[str, Played]:
+    """``VOTES``, the services' rules of thumb and ``policies``, each in the worlds of these seeds, by name."""
+    cast = [find_policy(policy) for policy in dict.fromkeys([*VOTES, *service_rules(), *policies])]
+    return {getattr(policy, "NAME", name): _played(world, policy, seeds) for name, policy in cast}
+
+
+def _played(world: Scenario, policy: Cast | Oracle, seeds: Sequence[int]) -> Played:
     made: list[JointPolicy] = []
     if isinstance(policy, Joint):
         make = policy.make
@@ -215,4 +249,4 @@ def _played(
         policy = Joint(policy.name, noted)
     totals = play(world, policy, seeds)
     pairs = [players.pairs for players in made if isinstance(players, ServicePlayers)]
-    return totals, np.concatenate(pairs) if pairs else None
+    return Played(totals, np.concatenate(pairs) if pairs else None)

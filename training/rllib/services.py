@@ -43,13 +43,14 @@ class CentralValue(nn.Module):
     """Value of the whole world: every service embedded by the same weights, their mean and maximum read together.
 
     Args:
-        hidden: width of the hidden layers.
+        hidden: width of the hidden layer, and of mean and maximum together.
     """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.embed = nn.Sequential(nn.Linear(STATE_WIDTH, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
-        self.head = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), small(nn.Linear(hidden, 1), 0.1))
+        width = max(hidden // 2, 1)  # every decision of a window looks at all services: what this costs is the training
+        self.embed = nn.Sequential(nn.Linear(STATE_WIDTH, width), nn.ReLU())
+        self.head = nn.Sequential(nn.Linear(2 * width, hidden), nn.ReLU(), small(nn.Linear(hidden, 1), 0.1))
 
     def forward(self, state: Tensor) -> Tensor:
         """Values ``(n,)`` of states ``(n, services * STATE_WIDTH)``."""
