@@ -19,10 +19,11 @@ from patchpact.envs.service_layout import SERVICE_ACTIONS, SERVICE_SIZE
 from patchpact.envs.service_view import STATE_WIDTH, Look, ServiceView
 from patchpact.envs.service_work import ServiceWork
 from patchpact.scenarios import Scenario, load_scenario
+from patchpact.scenarios.registry import GAMES
 
 SERVICE_GAME = "mvp2-v1"
 """Id of the game for ``make``: service agents on the graph of ``boutique-v1``."""
-SERVICE_GRAPH = "boutique-v1"
+SERVICE_GRAPH = GAMES[SERVICE_GAME]
 COUPLING_KEUR = 1.0
 """Penalty for each uncoordinated pair of services that call each other and are patched in one window (assumption)."""
 

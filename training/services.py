@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training import stats
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
 from patchpact.training.evaluate import find_policy, play
-from patchpact.training.folder import RunError, RunFolder, claim, replace_folder, write_text, writing
+from patchpact.training.folder import RunError, RunFolder, replace_folder, write_text, writing
 
 ROLE = "service"
 SETTINGS_FILE = "services.json"
@@ -92,7 +93,7 @@ def train_services(config: TrainConfig, coupling_keur: float = COUPLING_KEUR, *,
     world = load_scenario(source, **config.world_overrides)
     folder = RunFolder(config.out)
     _create(folder, config, coupling_keur)
-    with claim(folder.path, "another process trains in it"):
+    with _held(folder):
         _iterate(folder, config, world, coupling_keur, progress)
         if config.evaluation_episodes:
             drawn = load_scenario(source, **config.overrides)
@@ -101,6 +102,15 @@ def train_services(config: TrainConfig, coupling_keur: float = COUPLING_KEUR, *,
             )
             write_text(folder.path / "evaluation.json", json.dumps(rows, indent=1) + "\n")
     return folder.path
+
+
+@contextmanager
+def _held(folder: RunFolder) -> Iterator[None]:
+    folder.lock()
+    try:
+        yield
+    finally:
+        folder.unlock()
 
 
 def _create(folder: RunFolder, config: TrainConfig, coupling_keur: float) -> None:

@@ -123,6 +123,7 @@ def test_the_commands_tell_what_is_wrong(tmp_path, capsys):
         (["services", "compare", "--coupling-keur", "-1"], "is not a number from 0 on"),
         (["services", "compare", "--episode", "3"], "did you mean --episodes?"),
         (["services", "compare", "--policy", "net-gian"], "net-gain"),
+        (["evaluate", "--scenario", "mvp2-v1", "--policy", "net-gain"], "a game of service agents on boutique-v1"),
     ):
         assert main(arguments) == 2
         told = capsys.readouterr().err
@@ -172,5 +173,6 @@ def test_a_training_leaves_a_folder_that_plays_and_repeats_itself(tmp_path: Path
     assert rows[-1]["policy"] == str(folder)
     assert json.loads((folder / "services.json").read_text())["coupling_keur"] == 1.0
     load_service_policy(folder)
+    assert {file.name for file in folder.iterdir()} == {"services.json", "progress.csv", "policy", "evaluation.json"}
     with pytest.raises(RunError, match="not an empty folder"):
         train_services(config, progress=False)
