@@ -96,8 +96,8 @@ def _said(row: Mapping[str, object], key: str) -> str:
 
 def results(found: Sequence[Mapping[str, object]], worlds: int, runs: int) -> str:
     parts = [
-        f"{date.today().isoformat()}, `python tools/service_agents.py {worlds}`: {runs} training seeds; {worlds} worlds with"
-        f"\nseeds from {FIRST_SEED}; k€ an episode with 95% intervals, differences paired by world."
+        f"{date.today().isoformat()}, `python tools/service_agents.py {worlds}`: {runs} training seeds;"
+        f"\n{worlds} worlds, seeds from {FIRST_SEED}; k€ an episode with 95% intervals, differences paired by world."
     ]
     for losses in ("expected", "sampled"):
         for graph in GRAPHS:

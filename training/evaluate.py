@@ -22,8 +22,7 @@ from patchpact.agents.policies import (
     seat,
 )
 from patchpact.agents.policies.base import Actions, Observations
-from patchpact.agents.policies.registry import stances
-from patchpact.agents.policies.services import service_rules
+from patchpact.agents.policies.registry import further
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
@@ -52,7 +51,7 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
     if callable(policy):
         return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
     text = str(policy)
-    known = (*policy_names(), *stances(), *service_rules(), PRETRAINED, *PLANNERS, *REFERENCES)
+    known = (*policy_names(), *further(), PRETRAINED, *PLANNERS, *REFERENCES)
     if isinstance(policy, str) and policy in known:
         return policy, find(policy)
     if not Path(text).is_dir():

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from patchpact.agents.policies import Cast, Joint, JointPolicy, Oracle, Seen
-from patchpact.agents.policies.ordering import OrderingRule
+from patchpact.agents.policies import Cast, Joint, JointPolicy, Oracle
 from patchpact.agents.policies.services import ServicePlayers, service_rules
 from patchpact.envs.services import COUPLING_KEUR, SERVICE_GAME, SERVICE_GRAPH, checked_penalty
 from patchpact.envs.vector import VectorEnv
@@ -34,34 +33,11 @@ from patchpact.training.folder import RunError, RunFolder, replace_folder, write
 ROLE = "service"
 SETTINGS_FILE = "services.json"
 DEFAULTS: dict[str, Any] = {
-    "timesteps": 150_000, "num_envs": 192, "epochs": 4, "minibatch": 2048, "lr": 1e-3, "lr_end": 1e-4,
+    "timesteps": 140_000, "num_envs": 192, "epochs": 4, "minibatch": 2048, "lr": 1e-3, "lr_end": 1e-4,
     "gae_lambda": 0.0, "entropy": 0.002, "validate_every": 5,
 }  # fmt: skip
 """Settings of ``TrainConfig`` that suit service agents better than its own (found by trial on boutique-v1)."""
-
-
-class NetGainFull(OrderingRule):
-    """``net-gain`` with full mode alone, which is all that service agents have: what remains between them is the vote.
-
-    Args:
-        role: the role it plays.
-    """
-
-    NAME = "net-gain-full"
-
-    def __init__(self, role: str) -> None:
-        super().__init__(role, stop=True)
-
-    def score(self, seen: Seen) -> NDArray[np.float64]:
-        """See ``OrderingRule.score``."""
-        return seen.row("public_full") + seen.row("unlocked_risk") * seen.windows_left()[:, None]
-
-    def worth(self, seen: Seen) -> NDArray[np.float64]:
-        """See ``OrderingRule.worth``."""
-        return self.score(seen)
-
-
-VOTES: tuple[str | Cast, ...] = ("do-nothing", "net-gain", NetGainFull, "pretrained")
+VOTES = ("do-nothing", "net-gain", "net-gain-full", "pretrained")
 """The vote's side of a comparison."""
 
 
@@ -244,7 +220,7 @@ def side_by_side(
 ) -> dict[str, Played]:
     """``VOTES``, the services' rules of thumb and ``policies``, each in the worlds of these seeds, by name."""
     cast = [find_policy(policy) for policy in dict.fromkeys([*VOTES, *service_rules(), *policies])]
-    return {getattr(policy, "NAME", name): _played(world, policy, seeds) for name, policy in cast}
+    return {name: _played(world, policy, seeds) for name, policy in cast}
 
 
 def _played(world: Scenario, policy: Cast | Oracle, seeds: Sequence[int]) -> Played:

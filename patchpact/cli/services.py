@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     train = parts.add_parser("train", help="train a policy for services (needs patchpact[train])")
     _add_shared(train)
     train.add_argument("--out", required=True, metavar="DIR", help="the run folder; must be new or empty")
-    train.add_argument("--timesteps", type=whole_number(1), default=None, metavar="N", help="windows (default 150,000)")
+    train.add_argument("--timesteps", type=whole_number(1), default=None, metavar="N", help="windows (default 140,000)")
     train.add_argument("--seed", type=whole_number(0), default=0, metavar="K", help="of the training (default 0)")
     train.add_argument("--num-envs", type=whole_number(1), default=None, metavar="N", help="worlds side by side")
     train.add_argument(

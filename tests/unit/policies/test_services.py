@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from patchpact.agents.policies import find, make_policy, policy_names
+from patchpact.agents.policies import find, make_policy, policy_names, seat
 from patchpact.agents.policies.learned import load_policy
 from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.agents.policies.service_learned import (
@@ -20,6 +20,7 @@ from patchpact.agents.policies.service_learned import (
     save_service_policy,
 )
 from patchpact.agents.policies.services import RULES, ServicePlayers, service_players
+from patchpact.agents.roles import layout
 from patchpact.envs.service_layout import BATCH, DEFER, PATCH, SERVICE_SIZE, service_feature
 from patchpact.envs.vector import VectorEnv
 from patchpact.scenarios import load_scenario
@@ -175,3 +176,19 @@ def test_missing_files_are_told(folder):
         load_service_policy(folder)
     with pytest.raises(ValueError, match="cannot be read"):
         load_service_policy(folder / "nothing")
+
+
+def test_the_vote_in_full_mode_alone_knows_no_other():
+    world = load_scenario("boutique-v1", windows=3)
+    worlds = VectorEnv([world], 4, autoreset=False)
+    observations, _ = worlds.reset(seed=0)
+    players = seat(find("net-gain-full"), worlds)
+    nominated = 0
+    while not worlds.engine.state.world["over"].all():
+        actions = players(observations, RNG)
+        for chosen in actions.values():
+            nominations = chosen[(chosen > 0) & (chosen < layout.VOTE_START)]
+            nominated += len(nominations)
+            assert ((nominations - layout.NOMINATE_START) % len(layout.MODES) == 0).all()
+        observations, *_ = worlds.step(actions)
+    assert nominated > 0
