@@ -1,4 +1,4 @@
-"""``net-gain`` with full mode alone, which is all that service agents have; what differs between them is who decides."""
+"""``net-gain`` with full mode alone, which is all that service agents have."""
 
 from __future__ import annotations
 
