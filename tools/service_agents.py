@@ -38,7 +38,7 @@ REFERENCES = {
 }  # fmt: skip
 """Columns, and the policy in the same worlds that each is measured from."""
 SHOWN = {
-    "policy": "policy", "who": "agents", "welfare, k€": "welfare", "over `net-gain`": "over_vote",
+    "welfare, k€": "welfare", "over `net-gain`": "over_vote",
     "over `net-gain-full`": "over_full", "over `services-batch`": "over_rule",
 }  # fmt: skip
 
@@ -105,10 +105,8 @@ def results(found: Sequence[Mapping[str, object]], worlds: int, runs: int) -> st
             for row in found:
                 if (row["scenario"], row["losses"]) != (graph, losses):
                     continue
-                cells: dict[str, object] = {"policy": f"`{row['policy']}`", "who": row["agents"]}
-                for head, key in SHOWN.items():
-                    if head not in cells:
-                        cells[head] = _said(row, key)
+                cells: dict[str, object] = {"policy": f"`{row['policy']}`"}
+                cells |= {head: _said(row, key) for head, key in SHOWN.items()}
                 for total in ("coupled_pairs", "patches_done", "downtime_keur", "damage_keur"):
                     cells[total.replace("_keur", ", k€").replace("_", " ")] = (
                         "-" if row[total] == "" else f"{float(str(row[total])):.1f}"
