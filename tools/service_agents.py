@@ -4,7 +4,7 @@
 
 RUN are folders of `patchpact services train --scenario mvp2-v1 --seed K --evaluation-episodes 0 --out RUN`, one for
 each training seed; without any, three are trained (seeds 0, 1, 2) into `runs/service_agents/`, and what is there
-already is taken. Every policy meets the same WORLDS (256) worlds of each graph, on drawn losses and on expected ones,
+already is taken. Every policy meets the same WORLDS (512) worlds of each graph, on drawn losses and on expected ones,
 which are far less noisy. The learned policy was trained on the graph of boutique-v1 alone; the other graphs it has
 never seen. Its figures are over training runs and worlds (two-level bootstrap), all others over worlds.
 """
@@ -118,7 +118,7 @@ def results(found: Sequence[Mapping[str, object]], worlds: int, runs: int) -> st
 
 
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 256
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 512
     folders = [Path(text) for text in sys.argv[2:]] or trained()
     everything: list[dict[str, object]] = []
     for losses in ("expected", "sampled"):

@@ -1,5 +1,6 @@
 """PettingZoo's own tests of the game in which every service is an agent."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,3 +72,12 @@ def test_an_episode_lasts_as_many_windows_as_the_scenario_says():
     assert not any(truncations.values())
     assert env.agents == []
     assert env.step({}) == ({}, {}, {}, {}, {})
+
+
+def test_the_page_s_example_runs(repository):
+    text = (repository / "docs" / "service_agents.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names: dict = {}
+    exec(compile(example, "service_agents.md", "exec"), names)
+    assert names["env"].agents == []
+    assert names["infos"]["frontend"]["episode"]["welfare_keur"] < 0.0
