@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import index
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, overload
 
 import gymnasium as gym
 import networkx as nx
@@ -20,6 +20,9 @@ from patchpact.envs.core.records import TOTALS
 from patchpact.envs.truth import TRUTHS, hidden_truth
 from patchpact.envs.view import Motion, WorldView, view_of
 from patchpact.scenarios import Scenario, load_scenario
+
+if TYPE_CHECKING:
+    from patchpact.envs.services import ServicesEnv
 
 Observation = dict[str, NDArray[Any]]
 
@@ -277,18 +280,32 @@ def most_entries(scenario: Scenario) -> int:
     return agents * (1 + agents) + planned * (4 + 2 * flows) + flows + patches + 4 * losses
 
 
+@overload
+def make(scenario: Literal["mvp2-v1"], *, render_mode: None = None, **overrides: Any) -> ServicesEnv: ...
+@overload
 def make(
     scenario: str | Path | Scenario | nx.DiGraph, *, render_mode: str | None = None, **overrides: Any
-) -> PatchpactEnv:
+) -> PatchpactEnv: ...
+def make(
+    scenario: str | Path | Scenario | nx.DiGraph, *, render_mode: str | None = None, **overrides: Any
+) -> PatchpactEnv | ServicesEnv:
     """One world as a PettingZoo ``ParallelEnv``.
 
     Args:
         scenario: a bundled id (``"boutique-v1"``), the path of a YAML scenario or node-link JSON graph, a
             ``Scenario``, or a ``networkx.DiGraph``; a sparse graph is completed and one warning lists how.
+            ``"mvp2-v1"`` is no scenario but another game on one: every service is an agent (``make_services``, which
+            takes any graph).
         render_mode: ``None``, ``"ansi"`` or ``"rgb_array"``.
         overrides: parameters by name, such as ``windows=4``; see ``patchpact check``.
 
     Raises:
         ValueError: one line that names the place, the field and the mend.
     """
+    if isinstance(scenario, str) and scenario == "mvp2-v1":
+        from patchpact.envs.services import make_services
+
+        if render_mode is not None:
+            raise ValueError(f"render_mode: {render_mode!r}: mvp2-v1 draws nothing; leave it out")
+        return make_services(**overrides)
     return PatchpactEnv(load_scenario(scenario, **overrides), render_mode=render_mode)

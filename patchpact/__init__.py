@@ -5,6 +5,7 @@ stays quick and loads neither ray nor torch:
 
 - ``make(scenario, **overrides)``: a PettingZoo ``ParallelEnv`` of one world.
 - ``make_aec(scenario, **overrides)``: the same world as a PettingZoo ``AECEnv``.
+- ``make_services(scenario, **overrides)``: the same graph with every service as an agent (``make("mvp2-v1")``).
 - ``make_vec(scenario_or_list, num_envs)``: many worlds at once, arrays by role.
 - ``load_policy(folder)``: a trained policy from a run folder, without ray and without pickle.
 - ``train(config)``: train policies with RLlib (extra ``patchpact[train]``).
@@ -17,18 +18,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from patchpact.envs import make, make_aec, make_vec
+    from patchpact.envs import make, make_aec, make_services, make_vec
     from patchpact.training import evaluate, load_policy, train
     from patchpact.training.benchmark import benchmark
     from patchpact.training.plans import plan
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "benchmark", "evaluate", "load_policy", "make", "make_aec", "make_vec", "plan", "train"]
+__all__ = [
+    "__version__", "benchmark", "evaluate", "load_policy", "make", "make_aec", "make_services", "make_vec", "plan",
+    "train",
+]  # fmt: skip
 
 _HOME = {
     "make": "patchpact.envs",
     "make_aec": "patchpact.envs",
+    "make_services": "patchpact.envs",
     "make_vec": "patchpact.envs",
     "load_policy": "patchpact.training",
     "train": "patchpact.training",

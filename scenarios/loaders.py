@@ -20,7 +20,7 @@ from patchpact.scenarios.files import MAX_DEPTH, MAX_YAML_BYTES, parse_csv, pars
 from patchpact.scenarios.generator import generate
 from patchpact.scenarios.notes import Notes
 from patchpact.scenarios.parameters import NETWORKS, PARAMETERS, Value, flatten_section
-from patchpact.scenarios.registry import bundled_path, scenario_ids
+from patchpact.scenarios.registry import GAMES, bundled_path, scenario_ids
 from patchpact.scenarios.rule_sets import hold, rule_sets
 from patchpact.scenarios.scenario import Scenario
 from patchpact.scenarios.schema import (
@@ -133,6 +133,8 @@ def _from_name(text: str, may_be_id: bool, options: Mapping[str, Any]) -> tuple[
         return _from_parts(graph.nodes, graph.edges or graph.links, text, name, options), False
     if may_be_id and "/" not in text and not _exists(path):
         mend = closest(text, scenario_ids())
+        if text in GAMES:
+            mend = f"it is a game of service agents on {GAMES[text]}: patchpact services plays it; else name its graph"
         raise ScenarioError(text or "load_scenario", "scenario", "no such id or file", mend)
     read_text(path, text)
     raise ScenarioError(text, "file", "neither .yaml nor .json", "give a YAML scenario or a JSON graph")

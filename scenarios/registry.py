@@ -7,6 +7,8 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent / "data"
 SUFFIX = ".yaml"
+GAMES = {"mvp2-v1": "boutique-v1"}
+"""Ids of further games, which `patchpact.make` knows, and the scenario that each is played on."""
 
 
 @cache

@@ -22,7 +22,7 @@ from patchpact.agents.policies import (
     seat,
 )
 from patchpact.agents.policies.base import Actions, Observations
-from patchpact.agents.policies.registry import stances
+from patchpact.agents.policies.registry import further
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
@@ -51,14 +51,17 @@ def find_policy(policy: str | Path | Cast | Oracle) -> tuple[str, Cast | Oracle]
     if callable(policy):
         return str(getattr(policy, "name", getattr(policy, "__name__", type(policy).__name__))), policy
     text = str(policy)
-    known = (*policy_names(), *stances(), PRETRAINED, *PLANNERS, *REFERENCES)
+    known = (*policy_names(), *further(), PRETRAINED, *PLANNERS, *REFERENCES)
     if isinstance(policy, str) and policy in known:
         return policy, find(policy)
     if not Path(text).is_dir():
         mend = closest(text, known)
         raise ValueError(f"policy: {text!r} is neither a baseline nor a run folder; {mend}")
     from patchpact.agents.policies.learned import load_policy
+    from patchpact.agents.policies.service_learned import is_service_policy, load_service_cast
 
+    if is_service_policy(text):
+        return str(Path(text)), load_service_cast(text)
     learned = load_policy(text)
     return str(Path(text)), learned
 

@@ -118,7 +118,7 @@ def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
     from patchpact.training.rllib.trainer import Trainer
     from patchpact.training.validate import Validation
 
-    with _caller_streams_kept():
+    with caller_streams_kept():
         validation = Validation(config)
         trainer = Trainer(config)
         try:
@@ -275,7 +275,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _caller_streams_kept() -> Iterator[None]:
+def caller_streams_kept() -> Iterator[None]:
     """Give the caller's global random streams back: RLlib draws from them and training seeds them."""
     import numpy as np
     import torch

@@ -306,6 +306,8 @@ def load_policy(folder: str | Path, deterministic: bool = True) -> LearnedPolici
     file = place / POLICY_FILE
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
+        if "game" in description:
+            raise ValueError(f"{file}: is a policy of {description['game']}; load it with load_service_policy")
         roles = {
             role: _load_role(place, role, entry["actions"], description, deterministic)
             for role, entry in description["roles"].items()

@@ -19,11 +19,13 @@ from patchpact.agents.policies.kev_epss_cvss import KevEpssCvss
 from patchpact.agents.policies.kev_first import KevFirst
 from patchpact.agents.policies.myopic_selfish import MyopicSelfish
 from patchpact.agents.policies.net_gain import NetGain
+from patchpact.agents.policies.net_gain_full import NetGainFull
 from patchpact.agents.policies.net_gain_patient import NetGainPatient
 from patchpact.agents.policies.ordering import OrderingRule
 from patchpact.agents.policies.random import Random
 from patchpact.agents.policies.risk_per_cost import RiskPerCost
 from patchpact.agents.policies.risk_per_cost_chain import RiskPerCostChain
+from patchpact.agents.policies.services import service_rules
 from patchpact.agents.policies.ssvc import Ssvc
 from patchpact.agents.policies.stewards import STANCES, Stewards
 from patchpact.agents.policies.triage import TriageRule
@@ -77,6 +79,11 @@ def stances() -> dict[str, Cast]:
     return {stance.name: partial(Stewards, stance=stance) for stance in STANCES}
 
 
+def further() -> dict[str, Cast]:
+    """Policies by name that are no baselines: stances, rules of service agents, and the vote with their one mode."""
+    return {**stances(), **service_rules(), NetGainFull.NAME: NetGainFull}
+
+
 def _pretrained() -> Cast:
     try:
         from patchpact.agents.policies.learned import load_policy
@@ -119,7 +126,7 @@ def make_policy(name: str) -> Cast:
 
 def find(name: str) -> Cast | Oracle:
     """As ``make_policy``, references that cannot be played included."""
-    named = {**_named(), **stances()}
+    named = {**_named(), **further()}
     if name in named:
         return named[name]
     if name in PLANNERS or name in REFERENCES:

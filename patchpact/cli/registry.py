@@ -19,6 +19,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("check", "patchpact.cli.check", "check a scenario or graph, and show its parameters and assumptions"),
     Command("import", "patchpact.cli.imports", "read deployment files, traces and scanner reports"),
     Command("train", "patchpact.cli.train", "train agents with RLlib"),
+    Command("services", "patchpact.cli.services", "every service an agent: train, and compare with the vote"),
     Command("plan", "patchpact.cli.plan", "negotiate a patch plan: what, when, who pays, and why"),
     Command("evaluate", "patchpact.cli.evaluate", "compare policies side by side on the same draws"),
     Command("benchmark", "patchpact.cli.benchmark", "play a suite of worlds with any number of policies"),
