@@ -120,7 +120,7 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
             if not name.startswith("nominate:"):
                 network.row_head.bias[n] += rest
         if heads.by_slot:
-            network.slot_head.bias += rest
+            network.slot_head.bias.add_(rest)
 
 
 def build_value_network(hidden: int, kind: str = "rows") -> ValueNetwork | FlatValueNetwork:
