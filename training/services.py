@@ -180,16 +180,18 @@ def compare_services(
 
     Returns:
         An object for each policy: ``policy``, ``agents`` (``stakeholders`` or ``services``), ``welfare_keur`` with
-        its 95% interval ``welfare_low``, ``welfare_high``; ``gain_*`` over doing nothing and ``over_vote_*`` over
-        ``net-gain``, both paired; ``coupled_pairs`` an episode and ``objective_keur`` (None of stakeholders, whose
-        game has no such penalty); and means of patches, effort, downtime and damage.
+        its 95% interval ``welfare_low``, ``welfare_high``; ``gain_*`` over doing nothing, ``over_vote_*`` over
+        ``net-gain`` and ``over_full_*`` over ``net-gain-full``, all paired; ``coupled_pairs`` an episode and
+        ``objective_keur`` (None of stakeholders, whose game has no such penalty); and means of patches, effort,
+        downtime and damage.
     """
     if episodes < 2:
         raise ValueError(f"episodes: {episodes} is less than 2; intervals need two or more")
     coupling_keur = checked_penalty(coupling_keur)
     world = load_scenario(graph_of(scenario), **{"incident_loss": "sampled", **overrides})
     played = side_by_side(world, policies, range(seed, seed + episodes))
-    idle, vote = (played[name].totals["welfare_keur"] for name in ("do-nothing", "net-gain"))
+    anchors = ("do-nothing", "net-gain", "net-gain-full")
+    idle, vote, full = (played[name].totals["welfare_keur"] for name in anchors)
     rows = []
     for name, (totals, pairs) in played.items():
         row: dict[str, Any] = {
@@ -197,8 +199,9 @@ def compare_services(
             "episodes": episodes, "seed": seed,
         }  # fmt: skip
         welfare = totals["welfare_keur"]
-        for key, values in (("welfare", welfare), ("gain", welfare - idle), ("over_vote", welfare - vote)):
-            estimate = stats.mean(values)
+        zeros = {"welfare": np.zeros(episodes), "gain": idle, "over_vote": vote, "over_full": full}
+        for key, zero in zeros.items():
+            estimate = stats.mean(welfare - zero)
             row |= {f"{key}_keur": estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
         row["coupled_pairs"] = None if pairs is None else float(pairs.mean())
         row["objective_keur"] = None if pairs is None else float((welfare - coupling_keur * pairs).mean())

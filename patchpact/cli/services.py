@@ -14,7 +14,8 @@ from patchpact.cli.output import print_json, table
 
 COLUMNS = (
     "policy", "agents", "welfare_keur", "welfare_low", "welfare_high", "over_vote_keur", "over_vote_low",
-    "over_vote_high", "coupled_pairs", "objective_keur", "patches_done", "downtime_keur", "damage_keur",
+    "over_vote_high", "over_full_keur", "coupled_pairs", "objective_keur", "patches_done", "downtime_keur",
+    "damage_keur",
 )  # fmt: skip
 
 
@@ -94,7 +95,8 @@ def _compare(args: argparse.Namespace, penalty: float) -> int:
     print(table(rows, COLUMNS, markdown=args.markdown))
     if not args.markdown:
         print(
-            "\nWelfare in k€ per episode with its 95% interval; over_vote: above net-gain in the same worlds;"
+            "\nWelfare in k€ per episode with its 95% interval; over_vote: above net-gain in the same worlds,"
+            "\nover_full: above net-gain-full, the vote with full mode alone, which is all that service agents have;"
             "\nobjective: welfare less the penalty for coupled pairs, which service agents are trained on."
         )
     return 0

@@ -103,7 +103,8 @@ def test_comparisons_are_paired_and_name_who_plays():
     welfare = {name: play(world, find(name), range(40, 48))["welfare_keur"] for name in by_name if name != "pretrained"}
     for name, values in welfare.items():
         assert by_name[name]["welfare_keur"] == pytest.approx(values.mean())
-        assert by_name[name]["over_vote_keur"] == pytest.approx((values - welfare["net-gain"]).mean())
+        for key, other in (("over_vote", "net-gain"), ("over_full", "net-gain-full"), ("gain", "do-nothing")):
+            assert by_name[name][f"{key}_keur"] == pytest.approx((values - welfare[other]).mean())
     everything = by_name["services-patch-all"]
     assert (everything["agents"], by_name["net-gain"]["agents"]) == ("services", "stakeholders")
     assert everything["coupled_pairs"] > 0
