@@ -46,7 +46,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
         RunnerFault: an exception in a runner, with its traceback, or no runner left.
     """
     folder = RunFolder(config.out)
-    config = with_rollout_length(config)
+    config = _settled(config)
     if config.imitate != "none":
         from patchpact.training.imitation import find_teacher
 
@@ -65,6 +65,14 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     finally:
         folder.unlock()
     return folder.path
+
+
+def _settled(config: TrainConfig) -> TrainConfig:
+    if config.federated is None:
+        return with_rollout_length(config)
+    from patchpact.training.federated.run import settled
+
+    return settled(config)
 
 
 def with_rollout_length(config: TrainConfig) -> TrainConfig:
@@ -115,6 +123,8 @@ def _train_to_end(folder: RunFolder, config: TrainConfig, progress: bool) -> Non
 
 def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
     """Run iterations to the end; False if stopped before."""
+    if config.federated is not None:
+        return _iterate_federated(folder, config, progress)
     from patchpact.training.rllib.trainer import Trainer
     from patchpact.training.validate import Validation
 
@@ -123,6 +133,24 @@ def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
         trainer = Trainer(config)
         try:
             return _Loop(folder, config, trainer, validation).run(progress)
+        finally:
+            trainer.close()
+
+
+def _iterate_federated(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
+    """Go through the rounds to the end; False if stopped before."""
+    from patchpact.training.federated.run import Rounds
+    from patchpact.training.federated.tenants import roles_of
+    from patchpact.training.rllib.tenant_trainer import TenantTrainer
+    from patchpact.training.validate import Validation
+
+    with _caller_streams_kept():
+        validation = Validation(config)
+        trainer = TenantTrainer(roles_of(config))
+        try:
+            rounds = Rounds(folder, config, trainer, validation)
+            with _stop_signals() as stop:
+                return rounds.run(progress, stop)
         finally:
             trainer.close()
 
@@ -220,16 +248,9 @@ class _Loop:
             self.folder.save_checkpoint("last", self.state, self._fill)
 
     def _validate(self) -> float:
-        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
-        from patchpact.agents.roles import action_names
+        from patchpact.training.validate import learned_policies
 
-        policies = {}
-        for role, weights in self.trainer.networks().items():
-            plain = build_policy_network(action_names(role), self.config.hidden, self.config.network)
-            network = with_memory(plain, self.config.hidden, self.config.memory)
-            network.load_state_dict(weights)
-            policies[role] = LearnedPolicy(role, network)
-        return self.validation.welfare(policies)
+        return self.validation.welfare(learned_policies(self.trainer.networks(), self.config))
 
     def _fill(self, place: Path) -> None:
         """Write a checkpoint's content: RLlib's state and the policies of now."""
@@ -243,13 +264,18 @@ class _Loop:
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:
-    """The learned policy beside others, on each scenario, same draws."""
+    """The learned policy beside others, on each scenario, same draws; of a federated one also its epsilon and delta."""
     from patchpact.training.evaluate import evaluate
 
     policies = [*config.evaluation_policies, str(folder.path)]
     results: list[dict[str, Any]] = []
-    for scenario in config.scenarios:
+    for scenario in config.scored:
         results += evaluate(scenario, policies, episodes=config.evaluation_episodes, seed=config.evaluation_seed)
+    if config.federated is not None and (rounds := folder.progress()):
+        cost = {name: rounds[-1][name] for name in ("epsilon", "delta")}
+        results = [
+            {**row, **(cost if row["policy"] == str(folder.path) else dict.fromkeys(cost, ""))} for row in results
+        ]
     return results
 
 
