@@ -61,8 +61,10 @@ class TrainConfig:
             less than an episode would never show the late windows. 0 becomes the longest episode.
         minibatch: decisions of a role in a gradient step.
         epochs: passes over an iteration's decisions.
-        lr: Adam's step size at the start; it falls linearly to ``lr_end`` at ``timesteps``.
-        lr_end: Adam's step size at the end.
+        optimizer: ``"adam"``, or ``"sgd"``, plain gradient steps, which want a far larger ``lr`` and suit averages of
+            many tenants' updates: Adam's first steps are as long for a weight that hardly matters as for any other.
+        lr: step size at the start; it falls linearly to ``lr_end`` at ``timesteps``.
+        lr_end: step size at the end.
         gamma: discount per env-step; 1 by default, since episodes have a fixed horizon.
         gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are skipped).
         clip: PPO's ratio clip.
@@ -106,6 +108,7 @@ class TrainConfig:
     rollout_length: int = 0
     minibatch: int = 2048
     epochs: int = 2
+    optimizer: str = "adam"
     lr: float = 1e-3
     lr_end: float = 1e-4
     gamma: float = 1.0
@@ -222,6 +225,8 @@ def _check_federated(config: TrainConfig, federated: FederatedConfig) -> None:
             raise ValueError(f"{name}: {getattr(config, name)} with federated training; tenants train in this process")
     if config.graphs and config.imitate == "none":
         raise ValueError("graphs: a tenant trains on its own worlds; leave it out, or ask for tenants=N drawn ones")
+    if federated.subspace and config.baseline != "rollout":
+        raise ValueError("subspace: directions are found with baseline 'rollout'; use that, or subspace 0")
     if federated.tenants and config.scenarios != (TrainConfig.scenario,):
         raise ValueError("tenants: drawn ones and scenarios were given; give one of the two")
     if not federated.tenants:
@@ -244,6 +249,7 @@ def _check(config: TrainConfig) -> None:
     choices = {
         "incident_loss": ("expected", "sampled"), "runner": ("batched", "stock"), "baseline": ("rollout", "value"),
         "critic": ("own", "central"), "network": ("rows", "flat"), "memory": ("none", "gru"),
+        "optimizer": ("adam", "sgd"),
     }  # fmt: skip
     for name, known in choices.items():
         if getattr(config, name) not in known:

@@ -41,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _add_fields(parser, TrainConfig)
     group = parser.add_argument_group("federated training")
-    group.add_argument("--federated", action="store_true", help="train with tenants that keep their worlds")
+    group.add_argument(
+        "--federated", dest="with_tenants", action="store_true", help="train with tenants that keep their worlds"
+    )
     _add_fields(group, FederatedConfig)
     add_settings(parser)
     parser.add_argument(
@@ -124,7 +126,7 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     if args.settings:
         given["overrides"] = dict(args.settings)
     federated = {name: value for name, value in vars(args).items() if name in FEDERATED}
-    if args.federated:
+    if args.with_tenants:
         if "timesteps" in given:
             raise UsageError("--timesteps: a federated run has rounds; use --rounds and --local-iterations")
         if federated.get("tenants") and "scenario" in given:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from patchpact.scenarios import Scenario, scenario_ids
+from patchpact.scenarios import CORE_ROLES, Scenario, load_scenario, scenario_ids
 from patchpact.scenarios.errors import closest
 from patchpact.training.config import TrainConfig
 from patchpact.training.federated.settings import FederatedConfig
+from patchpact.training.federated.subspace import FIRST_NUMBER, directions, public_scenarios
 from patchpact.training.federated.tenants import federated, in_public, tenant_scenarios
 from patchpact.training.folder import CheckpointState, RunFolder
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from patchpact.training.federated.server import Server
-    from patchpact.training.federated.weights import Layout, Networks
+    from patchpact.training.federated.weights import Layout, Networks, Vector
     from patchpact.training.rllib.tenant_trainer import TenantTrainer
     from patchpact.training.validate import Validation
 
@@ -53,9 +55,13 @@ def settled(config: TrainConfig) -> TrainConfig:
         if name not in scenario_ids():
             mend = closest(name, scenario_ids())
             raise ValueError(f"public: {name!r} is no bundled scenario, so may be somebody's data; {mend}")
+        load_scenario(name, **config.world_overrides)
+    tenants = tenant_scenarios(config)
+    others = sorted({agent.role for one in tenants for agent in one.agents} - set(CORE_ROLES))
+    if settings.subspace and others:
+        raise ValueError(f"subspace: no drawn world has {' and '.join(others)}, which would learn nothing; use 0")
     length = config.rollout_length or max(
-        2 * int(one.parameters["windows"]) * int(one.parameters["motions_per_window"])
-        for one in tenant_scenarios(config)
+        2 * int(one.parameters["windows"]) * int(one.parameters["motions_per_window"]) for one in tenants
     )
     config = replace(config, rollout_length=length)
     timesteps = settings.rounds * settings.local_iterations * config.steps_per_iteration
@@ -172,7 +178,7 @@ class Rounds:
         origin = self.layout.vector(sent)
         for number in self.server.taking_part():
             policies, values[number] = self.trainer.train_on(
-                self.scenarios[number],
+                [self.scenarios[number]],
                 sent,
                 self.values[number],
                 int(number),
@@ -180,11 +186,22 @@ class Rounds:
                 self.settings.local_iterations,
             )
             updates.append(self.layout.vector(policies) - origin)
-        self.norm = self.server.step(updates)
+        self.norm = self.server.step(updates, self._directions(sent, origin))
         self.values = values
         self.done += 1
         self.folder.save_checkpoint("last", self._state, self._fill)  # at once: it is paid for
         self._after(before)
+
+    def _directions(self, sent: Networks, origin: Vector) -> NDArray[np.float64] | None:
+        """What updates on public worlds span; None for every weight."""
+        if not self.settings.subspace:
+            return None
+        done, iterations = self._state.iteration, self.settings.local_iterations
+        found = []
+        for number, scenario in enumerate(public_scenarios(self.config, self.settings.subspace, self.done)):
+            trained, _ = self.trainer.train_on([scenario], sent, {}, FIRST_NUMBER + number, done, iterations)
+            found.append(self.layout.vector(trained) - origin)
+        return directions(found)
 
     def _after(self, before: float) -> None:
         """Score where it is due, and add a line to the progress table: of released and public things alone."""

@@ -41,10 +41,7 @@ def clipped(update: Vector, norm: float) -> Vector:
 
 def total(updates: Iterable[Vector], size: int, norm: float) -> Vector:
     """Sum of the clipped updates ``(size,)``; zero where nobody took part."""
-    found = np.zeros(size)
-    for update in updates:
-        found += clipped(update, norm)
-    return found
+    return sum((clipped(update, norm) for update in updates), np.zeros(size))
 
 
 def round_release(settings: FederatedConfig, noise_multiplier: float, count: int = 1) -> Release:
@@ -116,13 +113,15 @@ class Server:
         if self.ledger is not None:
             self.ledger.check([round_release(self.settings, self.settings.noise_multiplier, rounds)])
 
-    def step(self, updates: Sequence[Vector]) -> float:
+    def step(self, updates: Sequence[Vector], directions: NDArray[np.float64] | None = None) -> float:
         """Take a round's updates: charge, add noise, and step.
 
         The charge is on disk before the noise is drawn.
 
         Args:
             updates: of those that took part, each ``(size,)`` as trained; they are clipped here.
+            directions: orthonormal and public ``(directions, size)``; updates count along them alone, and are clipped
+                and released as their coordinates. None: in every weight.
 
         Returns:
             The norm of the released mean update.
@@ -131,11 +130,14 @@ class Server:
             BudgetError: the budget does not allow it; nothing was charged, and the policy stays as it is.
         """
         settings = self.settings
-        summed = total(updates, len(self.weights), settings.update_clip)
+        if directions is not None:
+            updates = [directions @ update for update in updates]
+        size = len(self.weights) if directions is None else len(directions)
+        summed = total(updates, size, settings.update_clip)
         if self.ledger is not None:
             self.ledger.charge(round_release(settings, settings.noise_multiplier))
             summed = gaussian(summed, settings.update_clip, settings.noise_multiplier, SystemNoise())
-        mean = summed / (settings.participation * self.tenants)
+        mean = (summed if directions is None else summed @ directions) / (settings.participation * self.tenants)
         self.momentum = settings.server_momentum * self.momentum + mean
         self.weights = self.weights + settings.server_lr * self.momentum
         return float(np.linalg.norm(mean))

@@ -26,6 +26,9 @@ class FederatedConfig:
             with which all rounds keep within ``epsilon``.
         participation: probability with which each tenant takes part in a round, by a coin of its own that nobody sees;
             below 1 the budget buys more rounds.
+        subspace: noise is added in so many directions, which the server finds by training on as many drawn public
+            worlds in each round; what lies outside them is not learned. 0: in every weight, which few tenants
+            cannot bear.
         server_lr: step along the mean update.
         server_momentum: share of the last step that goes on into the next.
         public: bundled scenarios that are nobody's data; policies are scored and chosen on them alone, which costs no
@@ -42,6 +45,7 @@ class FederatedConfig:
     delta: float = 1e-3
     noise_multiplier: float = 0.0
     participation: float = 1.0
+    subspace: int = 8
     server_lr: float = 1.0
     server_momentum: float = 0.0
     public: tuple[str, ...] = ("generated-v1",)
@@ -60,7 +64,7 @@ class FederatedConfig:
 
 def _check(given: FederatedConfig) -> None:
     """Raise ``ValueError`` naming the first setting that is out of its range."""
-    for name, low in {"tenants": 0, "rounds": 1, "local_iterations": 1}.items():
+    for name, low in {"tenants": 0, "rounds": 1, "local_iterations": 1, "subspace": 0}.items():
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: {value!r} is not a whole number from {low} on")

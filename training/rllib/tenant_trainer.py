@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +31,7 @@ class TenantTrainer(Trainer):
 
     def train_on(
         self,
-        scenario: Scenario,
+        scenarios: Sequence[Scenario],
         policies: Mapping[str, Mapping[str, Tensor]],
         values: Mapping[str, Mapping[str, Tensor]],
         number: int,
@@ -41,7 +41,7 @@ class TenantTrainer(Trainer):
         """Train on a tenant's worlds.
 
         Args:
-            scenario: the tenant's.
+            scenarios: the tenant's, played side by side.
             policies: by role the state of the policy to start from.
             values: by role the state of the tenant's own value network, as ``value_states`` gives it.
             number: the tenant's.
@@ -51,7 +51,7 @@ class TenantTrainer(Trainer):
         Returns:
             The states of policies and of value networks after.
         """
-        self._runner().sampler.replace([scenario])
+        self._runner().sampler.replace(scenarios)
         self._take(policies, values)
         for iteration in range(done, done + iterations):
             steps = (iteration + 1) * self.config.steps_per_iteration

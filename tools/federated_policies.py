@@ -1,0 +1,157 @@
+"""Is it worth a tenant's while to train with others, privately? Writes `docs/federated_policies.csv` and `.md`.
+
+    .venv/bin/python tools/federated_policies.py RUNS [SEEDS]
+
+For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and one policy is trained from a
+blank start: by each tenant alone, by all in one place, by the server on public worlds without any tenant, and federated
+at several epsilons. Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh.
+Trained policies are kept in the folder RUNS; what is finished is not trained again.
+
+A score is what a policy gains over doing nothing, over what the rule `net-gain` gains, both summed over the tenants'
+own worlds (held-out seeds, expected losses): 0 is doing nothing, 1 is `net-gain`. Intervals are Student's t over seeds.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtrit
+
+from patchpact.agents.policies import make_policy
+from patchpact.agents.policies.base import Policy
+from patchpact.agents.policies.learned import load_policy, save_policy
+from patchpact.agents.roles import action_names
+from patchpact.scenarios import Scenario
+from patchpact.training import TrainConfig, train
+from patchpact.training.evaluate import play
+from patchpact.training.federated.run import settled
+from patchpact.training.federated.settings import FederatedConfig
+from patchpact.training.federated.subspace import FIRST_NUMBER, public_scenarios
+from patchpact.training.federated.tenants import federated, roles_of, tenant_scenarios
+from patchpact.training.federated.weights import Layout, Networks
+from patchpact.training.rllib.connect import start_ray
+from patchpact.training.rllib.tenant_trainer import TenantTrainer
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+EPISODES = range(32)
+FEDERATED = FederatedConfig(tenants=16, rounds=4, epsilon=0.0, update_clip=0.2, delta=1e-3, subspace=8)
+BASE = TrainConfig(
+    overrides={"services": 12, "tenants": 1, "vendors": 1, "windows": 4, "motions_per_window": 2},
+    num_envs=8, minibatch=512, epochs=3, optimizer="sgd", lr=0.5, lr_end=0.1, entropy=0.0, prior=1.0, hidden=8,
+    validate_every=4, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
+)  # fmt: skip
+EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0))
+"""Epsilon (0: without noise), and directions (0: every weight)."""
+Scores = dict[str, dict[str, float]]
+
+
+def _key(epsilon: float, directions: int) -> str:
+    return f"federated-{epsilon:g}-{directions}"
+
+
+class Seed:
+    """All trainings of one seed."""
+
+    def __init__(self, runs: Path, seed: int) -> None:
+        self.folder = runs / f"seed-{seed}"
+        self.config = settled(replace(BASE, seed=seed))
+        self.tenants = tenant_scenarios(self.config)
+
+    def federated(self, epsilon: float, subspace: int) -> Path:
+        """A run of `patchpact train --federated`; the policy of its last round."""
+        out = self.folder / _key(epsilon, subspace)
+        settings = replace(FEDERATED, epsilon=epsilon, subspace=subspace)
+        config = replace(BASE, seed=self.config.seed, out=str(out), federated=settings)
+        train(config, resume=(out / "config.json").exists(), progress=False)
+        return out
+
+    def others(self) -> None:
+        """Train alone, pooled and on public worlds, from the start of the federated runs."""
+        if (self.folder / "others.json").exists():
+            return
+        config, done = self.config, time.monotonic()
+        iterations = federated(config).rounds
+        trainer = TenantTrainer(roles_of(config))
+        start = trainer.networks()
+        layout = Layout.of(start)
+        start = layout.networks(layout.vector(start))
+        self._save("start", start)
+        for number, tenant in enumerate(self.tenants):
+            self._save(f"alone-{number}", trainer.train_on([tenant], start, {}, number, 0, iterations)[0])
+        self._save("public", _public(trainer, layout, start, config))
+        trainer.close()
+        wide = replace(config, num_envs=config.num_envs * len(self.tenants))
+        trainer = TenantTrainer(roles_of(wide))
+        self._save("pooled", trainer.train_on(self.tenants, start, {}, 0, 0, iterations)[0])
+        trainer.close()
+        (self.folder / "others.json").write_text(json.dumps({"seconds": time.monotonic() - done}))
+
+    def _save(self, name: str, networks: Networks) -> None:
+        names = {role: action_names(role) for role in networks}
+        save_policy(self.folder / name, networks, names, self.config.hidden, self.config.network)
+
+    def scores(self) -> Scores:
+        """By way of training, and by whether actions are drawn or the most probable ones are taken, the score."""
+        kept = self.folder / "scores.json"
+        if kept.exists():
+            found: Scores = json.loads(kept.read_text())
+            return found
+        self.others()
+        runs = {_key(*one): self.federated(*one) / "checkpoints" / "last" / "policy" for one in EPSILONS}
+        runs |= {name: self.folder / name for name in ("start", "pooled", "public")}
+        idle, rule = (self._welfare(lambda n, c=make_policy(name): c) for name in ("do-nothing", "net-gain"))
+
+        def score(place: Callable[[int], Path]) -> dict[str, float]:
+            casts = {
+                "most probable": lambda n: load_policy(place(n)),
+                "drawn": lambda n: load_policy(place(n), deterministic=False),
+            }
+            return {how: float((self._welfare(c) - idle).sum() / (rule - idle).sum()) for how, c in casts.items()}
+
+        found = {name: score(lambda n, p=place: p) for name, place in runs.items()}
+        found["alone"] = score(lambda n: self.folder / f"alone-{n}")
+        kept.write_text(json.dumps(found, indent=1))
+        return found
+
+    def _welfare(self, cast: Callable[[int], Callable[[str], Policy]]) -> np.ndarray:
+        """Mean welfare of each tenant (k€) with the policy of its number."""
+        return np.array([_mean(tenant, cast(n)) for n, tenant in enumerate(self.tenants)])
+
+
+def _mean(tenant: Scenario, cast: Any) -> float:
+    return float(play(tenant, cast, EPISODES)["welfare_keur"].mean())
+
+
+def _public(trainer: TenantTrainer, layout: Layout, start: Networks, config: TrainConfig) -> Networks:
+    """What the server has without any tenant: the plain average of the public worlds that give directions."""
+    settings, weights = federated(config), layout.vector(start)
+    for done in range(settings.rounds):
+        sent = layout.networks(weights)
+        worlds = public_scenarios(config, settings.subspace, done)
+        after = [
+            layout.vector(trainer.train_on([world], sent, {}, FIRST_NUMBER + n, done, 1)[0])
+            for n, world in enumerate(worlds)
+        ]
+        weights = np.mean(after, 0)
+    return layout.networks(weights)
+
+
+def main(runs: Path, seeds: int) -> None:
+    start_ray(BASE)  # once for all runs
+    for seed in range(seeds):
+        found = Seed(runs, seed).scores()
+        print(seed, {name: {how: round(v, 3) for how, v in one.items()} for name, one in found.items()}, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5)
