@@ -2,9 +2,10 @@
 
     .venv/bin/python tools/federated_policies.py RUNS [SEEDS]
 
-For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and one policy is trained from a
-blank start: by each tenant alone, by all in one place, by the server on public worlds without any tenant, and federated
-at several epsilons. Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh.
+For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and a policy is trained: by each
+tenant alone, by all in one place, by the server on public worlds without any tenant, and federated at several epsilons.
+All start from the same weights, a blank policy (`prior` 0). Every tenant plays equally many env-steps in
+each; the noise of the federated runs is fresh. Federated policies are those of the last round, not the best.
 Trained policies are kept in the folder RUNS; what is finished is not trained again.
 
 A score is what a policy gains over doing nothing, over what the rule `net-gain` gains, both summed over the tenants'
@@ -13,14 +14,16 @@ own worlds (held-out seeds, expected losses): 0 is doing nothing, 1 is `net-gain
 
 from __future__ import annotations
 
-import csv
 import json
+import os
 import platform
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from patchpact.agents.policies import make_policy
 from patchpact.agents.policies.base import Policy
 from patchpact.agents.policies.learned import load_policy, save_policy
 from patchpact.agents.roles import action_names
+from patchpact.cli.output import table
 from patchpact.scenarios import Scenario
 from patchpact.training import TrainConfig, train
 from patchpact.training.evaluate import play
@@ -39,15 +43,17 @@ from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.subspace import FIRST_NUMBER, public_scenarios
 from patchpact.training.federated.tenants import federated, roles_of, tenant_scenarios
 from patchpact.training.federated.weights import Layout, Networks
+from patchpact.training.folder import write_table, write_text
 from patchpact.training.rllib.connect import start_ray
 from patchpact.training.rllib.tenant_trainer import TenantTrainer
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 EPISODES = range(32)
 FEDERATED = FederatedConfig(tenants=16, rounds=4, epsilon=0.0, update_clip=0.2, delta=1e-3, subspace=8)
 BASE = TrainConfig(
     overrides={"services": 12, "tenants": 1, "vendors": 1, "windows": 4, "motions_per_window": 2},
-    num_envs=8, minibatch=512, epochs=3, optimizer="sgd", lr=0.5, lr_end=0.1, entropy=0.0, prior=1.0, hidden=8,
+    num_envs=8, minibatch=512, epochs=3, optimizer="sgd", lr=0.8, lr_end=0.2, entropy=0.0, prior=0.0, hidden=8,
     validate_every=4, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
 )  # fmt: skip
 EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0))
@@ -109,7 +115,8 @@ class Seed:
         self.others()
         runs = {_key(*one): self.federated(*one) / "checkpoints" / "last" / "policy" for one in EPSILONS}
         runs |= {name: self.folder / name for name in ("start", "pooled", "public")}
-        idle, rule = (self._welfare(lambda n, c=make_policy(name): c) for name in ("do-nothing", "net-gain"))
+        casts_of_rules = [make_policy(name) for name in ("do-nothing", "net-gain")]
+        idle, rule = (self._welfare(lambda n, c=cast: c) for cast in casts_of_rules)
 
         def score(place: Callable[[int], Path]) -> dict[str, float]:
             casts = {
@@ -146,11 +153,69 @@ def _public(trainer: TenantTrainer, layout: Layout, start: Networks, config: Tra
     return layout.networks(weights)
 
 
+WAYS = {
+    "start": "nothing: the policy all start from",
+    "alone": "each tenant alone",
+    "public": "the server alone, on 8 public worlds a round",
+    "pooled": "all in one place",
+    _key(0.0, 8): "federated, clipped, no noise, 8 directions",
+    _key(8.0, 8): "federated, 8 directions",
+    _key(2.0, 8): "federated, 8 directions",
+    _key(8.0, 0): "federated, every weight",
+}
+
+
+def rows_of(found: list[Scores]) -> list[dict[str, str]]:
+    """A line for each way of training and of acting: means over seeds, and paired differences to training alone."""
+    rows = []
+    for name, way in WAYS.items():
+        epsilon = name.split("-")[1] if name.startswith("federated") else ""
+        for how in ("most probable", "drawn"):
+            scores = np.array([one[name][how] for one in found])
+            alone = np.array([one["alone"][how] for one in found])
+            row = {
+                "way": way,
+                "epsilon": "none" if epsilon == "0" else epsilon,
+                "actions": how,
+                "seeds": str(len(found)),
+            }
+            for column, values in (("score", scores), ("over_alone", scores - alone)):
+                half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+                bounds = {"": values.mean(), "_low": values.mean() - half, "_high": values.mean() + half}
+                row |= {f"{column}{end}": f"{value:.3f}" for end, value in bounds.items()}
+            rows.append(row)
+    return rows
+
+
+def results(rows: list[dict[str, str]], command: str) -> str:
+    """The results in Markdown."""
+    shown: list[dict[str, str]] = []
+    for likely, drawn in zip(rows[::2], rows[1::2], strict=True):
+        line = {"trained": likely["way"], "ε": likely["epsilon"]}
+        for column, title in (("score", "score"), ("over_alone", "over alone")):
+            for row in (likely, drawn):
+                bounds = f"({row[f'{column}_low']} to {row[f'{column}_high']})"
+                line[f"{title}, {row['actions']}"] = f"{row[column]} {bounds}"
+        shown.append(line)
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "dp-accounting"))
+    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    said = f"`{command}`, {datetime.now(UTC).date()}, {where}, {libraries}; {rows[0]['seeds']} seeds."
+    return f"{said}\n\n{table(shown, markdown=True)}"
+
+
 def main(runs: Path, seeds: int) -> None:
-    start_ray(BASE)  # once for all runs
+    found = []
+    if not all((runs / f"seed-{seed}" / "scores.json").exists() for seed in range(seeds)):
+        start_ray(BASE)  # once for all runs
     for seed in range(seeds):
-        found = Seed(runs, seed).scores()
-        print(seed, {name: {how: round(v, 3) for how, v in one.items()} for name, one in found.items()}, flush=True)
+        found.append(Seed(runs, seed).scores())
+        print(seed, {name: round(one["drawn"], 3) for name, one in found[-1].items()}, flush=True)
+    rows = rows_of(found)
+    write_table(DOCS / "federated_policies.csv", rows)
+    page = DOCS / "federated_policies.md"
+    command = f"tools/federated_policies.py RUNS {seeds}"
+    text = f"\n{results(rows, command)}\n\n"
+    write_text(page, PLACE.sub(lambda m: m[1] + text + m[2], page.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -115,9 +115,7 @@ class Ledger:
         unit: what neighbouring data differ by; a file that is there must have the same.
     """
 
-    def __init__(
-        self, path: Path | None, budget_epsilon: float, delta: float = 1e-5, unit: str = PERSON
-    ) -> None:
+    def __init__(self, path: Path | None, budget_epsilon: float, delta: float = 1e-5, unit: str = PERSON) -> None:
         if not (_is_number(budget_epsilon) and budget_epsilon > 0.0 and _is_number(delta) and 0.0 < delta < 1.0):
             raise LedgerError(f"{path or 'ledger'}: budget: epsilon above 0 and delta between 0 and 1; correct them")
         self.path, self.budget_epsilon, self.delta, self.unit = path, float(budget_epsilon), float(delta), unit

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-ray = pytest.importorskip("ray")
+pytest.importorskip("ray")
 pytest.importorskip("dp_accounting")
+import ray
 from safetensors.numpy import load_file
 
 from patchpact.agents.policies.learned import load_policy
@@ -25,12 +26,11 @@ from patchpact.training.federated.server import Server
 from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.tenants import roles_of, tenant_scenarios
 from patchpact.training.federated.weights import Layout
-from patchpact.training.folder import RunFolder
 from patchpact.training.rllib.connect import start_ray
 from patchpact.training.rllib.tenant_trainer import TenantTrainer
 
 NO_PROMISE = FederatedConfig(tenants=2, rounds=1, epsilon=0.0, update_clip=0.0, subspace=0)
-PRIVATE = replace(NO_PROMISE, rounds=3, epsilon=8.0, update_clip=0.3)
+PRIVATE = replace(NO_PROMISE, rounds=3, epsilon=8.0, update_clip=0.3, subspace=2)
 TINY = TrainConfig(
     overrides={"services": 4, "vendors": 1, "windows": 2, "motions_per_window": 2},
     num_envs=2, minibatch=512, epochs=1, hidden=4, validate_every=2, validation_episodes=2, evaluation_episodes=0,
@@ -82,9 +82,9 @@ def test_policies_alone_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     came: list[list[np.ndarray]] = []
     step = Server.step
 
-    def listen(self: Server, updates: Any) -> float:
+    def listen(self: Server, updates: Any, directions: Any) -> float:
         came.append(list(updates))
-        return step(self, updates)
+        return step(self, updates, directions)
 
     monkeypatch.setattr(Server, "step", listen)
     run = train(run_of(tmp_path, baseline="value", critic="central"), progress=False)
@@ -146,7 +146,7 @@ def test_a_round_killed_after_its_charge_is_paid_twice(tmp_path: Path, monkeypat
     assert len(account["entries"]) == 2 and len(rows(run)) == 1
     assert account["unit"].startswith("a tenant")
     for _ in range(2):  # round 2 is charged again, round 3 does not fit any more, and never will
-        with pytest.raises(BudgetError, match="budget: epsilon .* is spent"):
+        with pytest.raises(BudgetError, match=r"budget: epsilon .* is spent"):
             resume(run, progress=False)
         assert [row["round"] for row in rows(run)] == ["1", "2"]
     found = Ledger(run / "ledger.json", 8.0, PRIVATE.delta, account["unit"])
@@ -163,7 +163,7 @@ def test_runs_on_the_same_tenants_share_an_account(tmp_path: Path, capsys: pytes
         train(run_of(tmp_path / "b", federated=shared), progress=False)
     assert (tmp_path / "account.json").read_bytes() == before
     again = train(run_of(tmp_path / "c", federated=replace(shared, ledger="")), progress=False)
-    assert (weights(first) != weights(again)).mean() > 0.99, "equal seeds, other noise"
+    assert (weights(first) != weights(again)).mean() > 0.1, "equal seeds, other noise, in all that was trained"
     arguments = ["train", "--federated", "--tenants", "2", "--rounds", "1", "--subspace", "0", "--quiet"]
     given = ["--ledger", shared.ledger, "--out", str(tmp_path / "d"), "--num-envs", "2", "--hidden", "4"]
     changes = [f"--set={name}={value}" for name, value in TINY.overrides.items()]

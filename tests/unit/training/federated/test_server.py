@@ -15,6 +15,7 @@ from patchpact.ecosystem.federated.ledger import BudgetError, Ledger, LedgerErro
 from patchpact.training.federated import server as module
 from patchpact.training.federated.server import Server, clipped, noise_multiplier, open_ledger, total
 from patchpact.training.federated.settings import FederatedConfig
+from patchpact.training.federated.subspace import directions
 
 NO_PROMISE = FederatedConfig(tenants=4, epsilon=0.0, update_clip=0.0)
 PRIVATE = FederatedConfig(tenants=4, epsilon=8.0, rounds=3, update_clip=0.5)
@@ -110,7 +111,7 @@ def test_the_budget_ends_in_a_refusal_also_after_a_restart(tmp_path: Path) -> No
         one.step([np.ones(5)])
     assert one.epsilon <= 8.0
     before, account = one.weights.copy(), (tmp_path / "ledger.json").read_bytes()
-    with pytest.raises(BudgetError, match="budget: epsilon .* of 8 is spent"):
+    with pytest.raises(BudgetError, match=r"budget: epsilon .* of 8 is spent"):
         one.step([np.ones(5)])
     again = server(PRIVATE, tmp_path)
     with pytest.raises(BudgetError):
@@ -168,3 +169,26 @@ def test_an_account_of_persons_is_none_of_tenants(tmp_path: Path) -> None:
 def test_a_promise_needs_an_account() -> None:
     with pytest.raises(ValueError, match="ledger: a budget needs an account and noise"):
         Server(PRIVATE, 4, np.zeros(1), np.zeros(1), None)
+
+
+def test_noise_stays_in_the_directions_given(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    public = [rng.normal(size=300) for _ in range(3)]
+    basis = directions([*public, public[0] - 2.0 * public[1]])
+    assert basis.shape == (3, 300), "what is no new direction is left out"
+    np.testing.assert_allclose(basis @ basis.T, np.eye(3), atol=1e-9)
+    one = server(replace(PRIVATE, rounds=1), tmp_path, 300)
+    one.step([rng.normal(size=300) for _ in range(4)], basis)
+    np.testing.assert_allclose(one.weights @ basis.T @ basis, one.weights, atol=1e-9)
+    assert np.linalg.norm(one.weights) > 0.0
+
+
+def test_along_the_directions_updates_are_averaged_and_clipped(tmp_path: Path) -> None:
+    basis = np.eye(2, 5)
+    updates = [np.array([0.3, 0.4, 9.0, 9.0, 9.0])] * 4
+    plain = server(NO_PROMISE, tmp_path)
+    plain.step(updates, basis)
+    np.testing.assert_allclose(plain.weights, [0.3, 0.4, 0.0, 0.0, 0.0])
+    bound = server(replace(NO_PROMISE, update_clip=0.05), tmp_path)
+    bound.step(updates, basis)
+    np.testing.assert_allclose(bound.weights, [0.03, 0.04, 0.0, 0.0, 0.0], err_msg="only what is released is clipped")
