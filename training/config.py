@@ -133,8 +133,9 @@ class TrainConfig:
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
-        if isinstance(self.federated, Mapping):
-            object.__setattr__(self, "federated", _federated(self.federated))
+        federated: object = self.federated
+        if isinstance(federated, Mapping):  # as it was read from a file
+            object.__setattr__(self, "federated", _federated(federated))
         if isinstance(self.reward, str) and self.reward not in ("own", "welfare"):
             try:
                 object.__setattr__(self, "reward", float(self.reward))

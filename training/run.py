@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from patchpact.ecosystem.federated.ledger import BudgetError
 from patchpact.scenarios import AssumptionWarning, load_scenario
 from patchpact.training.config import PLACES, TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
@@ -43,6 +44,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
         RunError: one line, if the folder holds a run and ``resume`` is false, holds none and it is true, is
             in use, or cannot be written (what was saved stays complete).
         ValueError: one line, for bad settings, a bad scenario, or no cluster at the address given.
+        BudgetError: one line, where the privacy budget of federated training allows no further round.
         RunnerFault: an exception in a runner, with its traceback, or no runner left.
     """
     folder = RunFolder(config.out)
@@ -54,6 +56,10 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     if resume:
         config = _settings_to_resume(folder, config)
     else:
+        if config.federated is not None:
+            from patchpact.training.federated.server import admit
+
+            admit(config.federated)
         folder.create(replace(config, ray_address=""))  # the cluster may be gone when the run is resumed
     folder.lock()
     try:
@@ -112,8 +118,18 @@ def _settings_to_resume(folder: RunFolder, asked: TrainConfig) -> TrainConfig:
 def _train_to_end(folder: RunFolder, config: TrainConfig, progress: bool) -> None:
     found = folder.checkpoint("last")
     done = found[1].iteration if found else 0
-    if done < config.iterations and not _iterate(folder, config, progress):
-        return
+    try:
+        if done < config.iterations and not _iterate(folder, config, progress):
+            return
+    except BudgetError:  # of federated training: what was released is the run's, and is evaluated like any
+        if folder.checkpoint("last") is not None:
+            _conclude(folder, config)
+        raise
+    _conclude(folder, config)
+
+
+def _conclude(folder: RunFolder, config: TrainConfig) -> None:
+    """Publish the policy, evaluate it and write the report."""
     folder.publish_policy()
     if config.evaluation_episodes and not folder.evaluation_file.exists():
         results = _evaluate(folder, config)

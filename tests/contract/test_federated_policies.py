@@ -136,7 +136,7 @@ def _fails_at(call: int, function: Any) -> Any:
 
 
 def test_a_round_killed_after_its_charge_is_paid_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = run_of(tmp_path, federated=PRIVATE)
+    config = run_of(tmp_path, federated=PRIVATE, evaluation_episodes=2, evaluation_policies=("do-nothing",))
     with monkeypatch.context() as patched:
         patched.setattr(module, "gaussian", _fails_at(2, module.gaussian))
         with pytest.raises(RuntimeError, match="killed"):
@@ -152,7 +152,9 @@ def test_a_round_killed_after_its_charge_is_paid_twice(tmp_path: Path, monkeypat
     found = Ledger(run / "ledger.json", 8.0, PRIVATE.delta, account["unit"])
     assert len(found.releases) == 3
     assert float(rows(run)[-1]["epsilon"]) == pytest.approx(found.spent(), rel=1e-4) and found.spent() <= 8.0
-    assert len(load_policy(run)) == 3, "what was released can be used"
+    assert len(load_policy(run)) == 3 and (run / "report.html").exists(), "what was released can be used"
+    first = json.loads((run / "evaluation.json").read_text())
+    assert [row["epsilon"] for row in first] == ["", rows(run)[-1]["epsilon"]], "the price stands beside the score"
 
 
 def test_runs_on_the_same_tenants_share_an_account(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +163,7 @@ def test_runs_on_the_same_tenants_share_an_account(tmp_path: Path, capsys: pytes
     before = (tmp_path / "account.json").read_bytes()
     with pytest.raises(BudgetError):
         train(run_of(tmp_path / "b", federated=shared), progress=False)
-    assert (tmp_path / "account.json").read_bytes() == before
+    assert (tmp_path / "account.json").read_bytes() == before and not (tmp_path / "b").exists()
     again = train(run_of(tmp_path / "c", federated=replace(shared, ledger="")), progress=False)
     assert (weights(first) != weights(again)).mean() > 0.1, "equal seeds, other noise, in all that was trained"
     arguments = ["train", "--federated", "--tenants", "2", "--rounds", "1", "--subspace", "0", "--quiet"]

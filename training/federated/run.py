@@ -87,7 +87,6 @@ class Rounds:
 
     Raises:
         LedgerError: one line, for an account that is none of this run.
-        BudgetError: one line, where a new run's rounds do not keep within the budget; nothing is charged.
     """
 
     def __init__(self, folder: RunFolder, config: TrainConfig, trainer: TenantTrainer, validation: Validation) -> None:
@@ -114,7 +113,6 @@ class Rounds:
         self.best = best[1].validation if best is not None else None
         folder.cut_progress(self._state.iteration)
         if found is None:
-            self.server.check(self.settings.rounds)
             self._begin()
         elif self.done and not any(int(row["round"]) == self.done for row in folder.progress()):
             self._after(self._state.seconds)  # killed between saving the round and telling of it

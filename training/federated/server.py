@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.ecosystem.federated.ledger import TENANT, Ledger, Release, epsilon
+from patchpact.ecosystem.federated.ledger import TENANT, Ledger, LedgerError, Release, epsilon
 from patchpact.ecosystem.federated.noise import SystemNoise, gaussian
 from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.weights import Vector
@@ -149,3 +149,14 @@ def open_ledger(settings: FederatedConfig, run: Path) -> Ledger | None:
         return None
     file = Path(settings.ledger) if settings.ledger else run / "ledger.json"
     return Ledger(file, settings.epsilon, settings.delta, TENANT)
+
+
+def admit(settings: FederatedConfig) -> None:
+    """See, before anything is written, that the budget holds all rounds of a new run. Raises ``LedgerError``."""
+    if not settings.private:
+        return
+    file = Path(settings.ledger) if settings.ledger else None
+    if file is not None and not file.parent.is_dir():
+        raise LedgerError(f"{file}: ledger: there is no folder {file.parent}; make it, or name another file")
+    ledger = Ledger(file, settings.epsilon, settings.delta, TENANT)
+    ledger.check([round_release(settings, settings.noise_multiplier, settings.rounds)])

@@ -52,8 +52,7 @@ class FederatedConfig:
     ledger: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.public, list):
-            object.__setattr__(self, "public", tuple(self.public))
+        object.__setattr__(self, "public", tuple(self.public))  # a list, where it was read from a file
         _check(self)
 
     @property

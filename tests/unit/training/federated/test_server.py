@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from patchpact.ecosystem.federated.ledger import BudgetError, Ledger, LedgerError, Release, epsilon
 from patchpact.training.federated import server as module
-from patchpact.training.federated.server import Server, clipped, noise_multiplier, open_ledger, total
+from patchpact.training.federated.server import Server, admit, clipped, noise_multiplier, open_ledger, total
 from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.subspace import directions
 
@@ -164,6 +164,14 @@ def test_an_account_of_persons_is_none_of_tenants(tmp_path: Path) -> None:
     Ledger(file, 8.0, 1e-3).charge(Release("totals", 4.0))
     with pytest.raises(LedgerError, match="unit: is an account of 'a person, added or removed', not of 'a tenant"):
         open_ledger(replace(PRIVATE, ledger=str(file)), tmp_path)
+
+
+def test_a_run_that_the_budget_does_not_hold_does_not_begin(tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match=r"ledger: budget: epsilon 0 of 8 is spent"):
+        admit(replace(PRIVATE, noise_multiplier=0.5, rounds=3))
+    admit(replace(PRIVATE, noise_multiplier=0.5, rounds=1))
+    with pytest.raises(LedgerError, match="ledger: there is no folder"):
+        admit(replace(PRIVATE, noise_multiplier=5.0, ledger=str(tmp_path / "none" / "ledger.json")))
 
 
 def test_a_promise_needs_an_account() -> None:
