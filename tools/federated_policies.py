@@ -4,8 +4,9 @@
 
 For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and a policy is trained: by each
 tenant alone, by all in one place, by the server on public worlds without any tenant, and federated at several epsilons.
-All start from the same weights, a blank policy (`prior` 0). Every tenant plays equally many env-steps in
-each; the noise of the federated runs is fresh. Federated policies are those of the last round, not the best.
+All start from the same blank policy (`prior` 0) and imitate `net-gain` on their worlds: PPO would need far more steps.
+Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh. Federated policies are those
+of the last round, not the best.
 Trained policies are kept in the folder RUNS; what is finished is not trained again.
 
 A score is what a policy gains over doing nothing, over what the rule `net-gain` gains, both summed over the tenants'
@@ -38,27 +39,26 @@ from patchpact.cli.output import table
 from patchpact.scenarios import Scenario
 from patchpact.training import TrainConfig, train
 from patchpact.training.evaluate import play
+from patchpact.training.federated.imitating import ImitatingTrainer
 from patchpact.training.federated.run import settled
 from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.subspace import FIRST_NUMBER, public_scenarios
 from patchpact.training.federated.tenants import federated, roles_of, tenant_scenarios
 from patchpact.training.federated.weights import Layout, Networks
 from patchpact.training.folder import write_table, write_text
-from patchpact.training.rllib.connect import start_ray
-from patchpact.training.rllib.tenant_trainer import TenantTrainer
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 EPISODES = range(32)
-FEDERATED = FederatedConfig(tenants=16, rounds=4, epsilon=0.0, update_clip=0.2, delta=1e-3, subspace=8)
+FEDERATED = FederatedConfig(tenants=16, rounds=4, local="imitate", epsilon=0.0, update_clip=1.5, delta=1e-3, subspace=8)
 BASE = TrainConfig(
     overrides={"services": 12, "tenants": 1, "vendors": 1, "windows": 4, "motions_per_window": 2},
-    num_envs=8, minibatch=512, epochs=3, optimizer="sgd", lr=0.8, lr_end=0.2, entropy=0.0, prior=0.0, hidden=8,
+    imitate="net-gain", num_envs=8, minibatch=64, optimizer="sgd", lr=1.0, prior=0.0, hidden=8,
     validate_every=4, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
 )  # fmt: skip
 EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0))
 """Epsilon (0: without noise), and directions (0: every weight)."""
-Scores = dict[str, dict[str, float]]
+Scores = dict[str, float]
 
 
 def _key(epsilon: float, directions: int) -> str:
@@ -87,7 +87,7 @@ class Seed:
             return
         config, done = self.config, time.monotonic()
         iterations = federated(config).rounds
-        trainer = TenantTrainer(roles_of(config))
+        trainer = ImitatingTrainer(roles_of(config))
         start = trainer.networks()
         layout = Layout.of(start)
         start = layout.networks(layout.vector(start))
@@ -95,11 +95,9 @@ class Seed:
         for number, tenant in enumerate(self.tenants):
             self._save(f"alone-{number}", trainer.train_on([tenant], start, {}, number, 0, iterations)[0])
         self._save("public", _public(trainer, layout, start, config))
-        trainer.close()
         wide = replace(config, num_envs=config.num_envs * len(self.tenants))
-        trainer = TenantTrainer(roles_of(wide))
+        trainer = ImitatingTrainer(roles_of(wide))
         self._save("pooled", trainer.train_on(self.tenants, start, {}, 0, 0, iterations)[0])
-        trainer.close()
         (self.folder / "others.json").write_text(json.dumps({"seconds": time.monotonic() - done}))
 
     def _save(self, name: str, networks: Networks) -> None:
@@ -107,7 +105,7 @@ class Seed:
         save_policy(self.folder / name, networks, names, self.config.hidden, self.config.network)
 
     def scores(self) -> Scores:
-        """By way of training, and by whether actions are drawn or the most probable ones are taken, the score."""
+        """By way of training the score."""
         kept = self.folder / "scores.json"
         if kept.exists():
             found: Scores = json.loads(kept.read_text())
@@ -115,15 +113,11 @@ class Seed:
         self.others()
         runs = {_key(*one): self.federated(*one) / "checkpoints" / "last" / "policy" for one in EPSILONS}
         runs |= {name: self.folder / name for name in ("start", "pooled", "public")}
-        casts_of_rules = [make_policy(name) for name in ("do-nothing", "net-gain")]
-        idle, rule = (self._welfare(lambda n, c=cast: c) for cast in casts_of_rules)
+        rules = [make_policy(name) for name in ("do-nothing", "net-gain")]
+        idle, rule = (self._welfare(lambda n, c=cast: c) for cast in rules)
 
-        def score(place: Callable[[int], Path]) -> dict[str, float]:
-            casts = {
-                "most probable": lambda n: load_policy(place(n)),
-                "drawn": lambda n: load_policy(place(n), deterministic=False),
-            }
-            return {how: float((self._welfare(c) - idle).sum() / (rule - idle).sum()) for how, c in casts.items()}
+        def score(place: Callable[[int], Path]) -> float:
+            return float((self._welfare(lambda n: load_policy(place(n))) - idle).sum() / (rule - idle).sum())
 
         found = {name: score(lambda n, p=place: p) for name, place in runs.items()}
         found["alone"] = score(lambda n: self.folder / f"alone-{n}")
@@ -139,7 +133,7 @@ def _mean(tenant: Scenario, cast: Any) -> float:
     return float(play(tenant, cast, EPISODES)["welfare_keur"].mean())
 
 
-def _public(trainer: TenantTrainer, layout: Layout, start: Networks, config: TrainConfig) -> Networks:
+def _public(trainer: ImitatingTrainer, layout: Layout, start: Networks, config: TrainConfig) -> Networks:
     """What the server has without any tenant: the plain average of the public worlds that give directions."""
     settings, weights = federated(config), layout.vector(start)
     for done in range(settings.rounds):
@@ -166,38 +160,35 @@ WAYS = {
 
 
 def rows_of(found: list[Scores]) -> list[dict[str, str]]:
-    """A line for each way of training and of acting: means over seeds, and paired differences to training alone."""
+    """A line for each way of training: means over seeds, and paired differences to training alone."""
     rows = []
     for name, way in WAYS.items():
         epsilon = name.split("-")[1] if name.startswith("federated") else ""
-        for how in ("most probable", "drawn"):
-            scores = np.array([one[name][how] for one in found])
-            alone = np.array([one["alone"][how] for one in found])
-            row = {
-                "way": way,
-                "epsilon": "none" if epsilon == "0" else epsilon,
-                "actions": how,
-                "seeds": str(len(found)),
-            }
-            for column, values in (("score", scores), ("over_alone", scores - alone)):
-                half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
-                bounds = {"": values.mean(), "_low": values.mean() - half, "_high": values.mean() + half}
-                row |= {f"{column}{end}": f"{value:.3f}" for end, value in bounds.items()}
-            rows.append(row)
+        scores = np.array([one[name] for one in found])
+        alone = np.array([one["alone"] for one in found])
+        row = {"way": way, "epsilon": "none" if epsilon == "0" else epsilon, "seeds": str(len(found))}
+        for column, values in (("score", scores), ("over_alone", scores - alone)):
+            half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values))
+            bounds = {"": values.mean(), "_low": values.mean() - half, "_high": values.mean() + half}
+            row |= {f"{column}{end}": f"{value:.3f}" for end, value in bounds.items()}
+        row["scores"] = " ".join(f"{value:.3f}" for value in scores)
+        rows.append(row)
     return rows
 
 
 def results(rows: list[dict[str, str]], command: str) -> str:
     """The results in Markdown."""
-    shown: list[dict[str, str]] = []
-    for likely, drawn in zip(rows[::2], rows[1::2], strict=True):
-        line = {"trained": likely["way"], "ε": likely["epsilon"]}
-        for column, title in (("score", "score"), ("over_alone", "over alone")):
-            for row in (likely, drawn):
-                bounds = f"({row[f'{column}_low']} to {row[f'{column}_high']})"
-                line[f"{title}, {row['actions']}"] = f"{row[column]} {bounds}"
-        shown.append(line)
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "dp-accounting"))
+    shown = [
+        {
+            "trained": row["way"],
+            "ε": row["epsilon"],
+            "score": f"{row['score']} ({row['score_low']} to {row['score_high']})",
+            "over alone": f"{row['over_alone']} ({row['over_alone_low']} to {row['over_alone_high']})",
+            "by seed": row["scores"],
+        }
+        for row in rows
+    ]
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "dp-accounting"))
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     said = f"`{command}`, {datetime.now(UTC).date()}, {where}, {libraries}; {rows[0]['seeds']} seeds."
     return f"{said}\n\n{table(shown, markdown=True)}"
@@ -205,11 +196,9 @@ def results(rows: list[dict[str, str]], command: str) -> str:
 
 def main(runs: Path, seeds: int) -> None:
     found = []
-    if not all((runs / f"seed-{seed}" / "scores.json").exists() for seed in range(seeds)):
-        start_ray(BASE)  # once for all runs
     for seed in range(seeds):
         found.append(Seed(runs, seed).scores())
-        print(seed, {name: round(one["drawn"], 3) for name, one in found[-1].items()}, flush=True)
+        print(seed, {name: round(one, 3) for name, one in found[-1].items()}, flush=True)
     rows = rows_of(found)
     write_table(DOCS / "federated_policies.csv", rows)
     page = DOCS / "federated_policies.md"

@@ -224,8 +224,10 @@ def _check_federated(config: TrainConfig, federated: FederatedConfig) -> None:
     for name in ("num_env_runners", "num_learners"):
         if getattr(config, name):
             raise ValueError(f"{name}: {getattr(config, name)} with federated training; tenants train in this process")
-    if config.graphs and config.imitate == "none":
+    if config.graphs and (config.imitate == "none" or federated.local == "imitate"):
         raise ValueError("graphs: a tenant trains on its own worlds; leave it out, or ask for tenants=N drawn ones")
+    if federated.local == "imitate" and config.imitate == "none":
+        raise ValueError("local: 'imitate' needs a teacher; give imitate, as imitate='net-gain'")
     if federated.subspace and config.baseline != "rollout":
         raise ValueError("subspace: directions are found with baseline 'rollout'; use that, or subspace 0")
     if federated.tenants and config.scenarios != (TrainConfig.scenario,):

@@ -155,14 +155,12 @@ def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
 
 def _iterate_federated(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
     """Go through the rounds to the end; False if stopped before."""
-    from patchpact.training.federated.run import Rounds
-    from patchpact.training.federated.tenants import roles_of
-    from patchpact.training.rllib.tenant_trainer import TenantTrainer
+    from patchpact.training.federated.run import Rounds, local_trainer
     from patchpact.training.validate import Validation
 
     with _caller_streams_kept():
         validation = Validation(config)
-        trainer = TenantTrainer(roles_of(config))
+        trainer = local_trainer(config)
         try:
             rounds = Rounds(folder, config, trainer, validation)
             with _stop_signals() as stop:

@@ -25,7 +25,7 @@ from patchpact.scenarios.errors import closest
 from patchpact.training.config import TrainConfig
 from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.federated.subspace import FIRST_NUMBER, directions, public_scenarios
-from patchpact.training.federated.tenants import federated, in_public, tenant_scenarios
+from patchpact.training.federated.tenants import federated, in_public, roles_of, tenant_scenarios
 from patchpact.training.folder import CheckpointState, RunFolder
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from patchpact.training.federated.imitating import ImitatingTrainer
     from patchpact.training.federated.server import Server
     from patchpact.training.federated.weights import Layout, Networks, Vector
     from patchpact.training.rllib.tenant_trainer import TenantTrainer
@@ -76,6 +77,17 @@ def settled(config: TrainConfig) -> TrainConfig:
     return replace(config, timesteps=timesteps, federated=settings)
 
 
+def local_trainer(config: TrainConfig) -> TenantTrainer | ImitatingTrainer:
+    """What trains each tenant in turn, as the settings say."""
+    if federated(config).local == "imitate":
+        from patchpact.training.federated.imitating import ImitatingTrainer
+
+        return ImitatingTrainer(roles_of(config))
+    from patchpact.training.rllib.tenant_trainer import TenantTrainer
+
+    return TenantTrainer(roles_of(config))
+
+
 class Rounds:
     """The rounds of a run in this process.
 
@@ -89,7 +101,9 @@ class Rounds:
         LedgerError: one line, for an account that is none of this run.
     """
 
-    def __init__(self, folder: RunFolder, config: TrainConfig, trainer: TenantTrainer, validation: Validation) -> None:
+    def __init__(
+        self, folder: RunFolder, config: TrainConfig, trainer: TenantTrainer | ImitatingTrainer, validation: Validation
+    ) -> None:
         from patchpact.training.federated.server import Server, open_ledger
         from patchpact.training.federated.weights import Layout
 
@@ -126,7 +140,7 @@ class Rounds:
 
     def _begin(self) -> None:
         """The public start: a warm start if asked, scored, saved as round 0; it is the best until a round is better."""
-        if self.config.imitate != "none":
+        if self.config.imitate != "none" and self.settings.local == "ppo":
             from patchpact.training.imitation import imitate
 
             networks, rows = imitate(in_public(self.config), self.layout.networks(self.server.weights))

@@ -16,7 +16,9 @@ class FederatedConfig:
         tenants: so many tenants, each on a graph drawn for it (``generated-v1``; made-up data); 0: each scenario of the
             run is a tenant.
         rounds: how often the tenants' updates are asked for.
-        local_iterations: iterations of PPO that a tenant trains in a round.
+        local: how a tenant trains: ``"ppo"``, or ``"imitate"``, learning the ways of the teacher ``imitate`` on its own
+            worlds, which takes far fewer steps.
+        local_iterations: iterations that a tenant trains in a round; of imitation, an episode in each of its worlds.
         update_clip: largest 2-norm of a tenant's update (change of all roles' policy weights); longer ones are
             shortened to it. 0 clips nothing, which a privacy budget does not allow.
         epsilon: privacy budget of each tenant for the whole run; what would overrun it is refused. 0: no noise, no
@@ -32,13 +34,14 @@ class FederatedConfig:
         server_lr: step along the mean update.
         server_momentum: share of the last step that goes on into the next.
         public: bundled scenarios that are nobody's data; policies are scored and chosen on them alone, which costs no
-            privacy, and a warm start (``imitate``) plays them.
+            privacy, and a warm start (``imitate`` with ``local`` ppo) plays them.
         ledger: file of the privacy account, ``ledger.json`` in the run folder by default; runs on the same tenants
             must share one.
     """
 
     tenants: int = 0
     rounds: int = 20
+    local: str = "ppo"
     local_iterations: int = 1
     update_clip: float = 0.3
     epsilon: float = 8.0
@@ -67,6 +70,8 @@ def _check(given: FederatedConfig) -> None:
         value = getattr(given, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: {value!r} is not a whole number from {low} on")
+    if given.local not in ("ppo", "imitate"):
+        raise ValueError(f"local: {given.local!r} is not ppo or imitate")
     ranges = {
         "update_clip": (0.0, 1e6), "epsilon": (0.0, 1e3), "delta": (0.0, 1.0), "noise_multiplier": (0.0, 1e6),
         "participation": (0.0, 1.0), "server_lr": (0.0, 1e3), "server_momentum": (0.0, 1.0),
