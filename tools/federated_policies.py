@@ -3,7 +3,7 @@
     .venv/bin/python tools/federated_policies.py RUNS [SEEDS]
 
 For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and a policy is trained: by each
-tenant alone, by all in one place, by the server on public worlds without any tenant, and federated at several epsilons.
+tenant alone, by all in one place, by the server on public worlds without any tenant, and federated at some epsilons.
 All start from the same blank policy (`prior` 0) and imitate `net-gain` on their worlds: PPO would need far more steps.
 Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh. Federated policies are those
 of the last round, not the best.
@@ -50,11 +50,11 @@ from patchpact.training.folder import write_table, write_text
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 EPISODES = range(32)
-FEDERATED = FederatedConfig(tenants=16, rounds=4, local="imitate", epsilon=0.0, update_clip=1.5, delta=1e-3, subspace=8)
+FEDERATED = FederatedConfig(tenants=16, rounds=3, local="imitate", epsilon=0.0, update_clip=1.5, delta=1e-3, subspace=8)
 BASE = TrainConfig(
     overrides={"services": 12, "tenants": 1, "vendors": 1, "windows": 4, "motions_per_window": 2},
     imitate="net-gain", num_envs=8, minibatch=64, optimizer="sgd", lr=1.0, prior=0.0, hidden=8,
-    validate_every=4, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
+    validate_every=3, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
 )  # fmt: skip
 EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0))
 """Epsilon (0: without noise), and directions (0: every weight)."""
