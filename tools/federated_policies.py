@@ -5,8 +5,8 @@
 For each of SEEDS seeds (default 5) 16 tenants are drawn, each with a graph of its own, and a policy is trained: by each
 tenant alone, by all in one place, by the server on public worlds without any tenant, and federated at some epsilons.
 All start from the same blank policy (`prior` 0) and imitate `net-gain` on their worlds: PPO would need far more steps.
-Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh. Federated policies are those
-of the last round, not the best.
+Every tenant plays equally many env-steps in each; the noise of the federated runs is fresh. Federated policies are
+those of the last round, not the best.
 Trained policies are kept in the folder RUNS; what is finished is not trained again.
 
 A score is what a policy gains over doing nothing, over what the rule `net-gain` gains, both summed over the tenants'

@@ -26,6 +26,8 @@ RUN = TrainConfig(federated=TENANTS)
         ({"participation": 0.0}, "participation: 0 asks nobody"),
         ({"server_momentum": 1.0}, "server_momentum: 1 never stops"),
         ({"public": ()}, "public: none given"),
+        ({"local": "guess"}, "local: 'guess' is not ppo or imitate"),
+        ({"subspace": -1}, "subspace: -1 is not a whole number"),
     ],
 )
 def test_bad_settings(given: dict[str, Any], told: str) -> None:
@@ -46,8 +48,13 @@ def test_bad_settings(given: dict[str, Any], told: str) -> None:
         ),
         ({"federated": FederatedConfig(delta=0.5), "scenario": ("toy-v1", "boutique-v1")}, "delta: 0.5 is not below"),
         ({"num_env_runners": 2}, "num_env_runners: 2 with federated training"),
+        ({"federated": replace(TENANTS, local="imitate")}, "local: 'imitate' needs a teacher"),
+        ({"baseline": "value"}, "subspace: directions are found with baseline 'rollout'"),
         ({"graphs": 2}, "graphs: a tenant trains on its own worlds"),
-        ({"runner": "stock", "baseline": "value"}, "runner: federated training needs the batched runner"),
+        (
+            {"runner": "stock", "baseline": "value", "federated": replace(TENANTS, subspace=0)},
+            "runner: federated training needs the batched runner",
+        ),
         ({"federated": {"round": 3}}, "federated: round: unknown setting; did you mean 'rounds'"),
     ],
 )
