@@ -56,7 +56,7 @@ BASE = TrainConfig(
     imitate="net-gain", num_envs=8, minibatch=64, optimizer="sgd", lr=1.0, prior=0.0, hidden=8,
     validate_every=3, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
 )  # fmt: skip
-EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0))
+EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0), (2.0, 0))
 """Epsilon (0: without noise), and directions (0: every weight)."""
 Scores = dict[str, float]
 
@@ -107,8 +107,8 @@ class Seed:
     def scores(self) -> Scores:
         """By way of training the score."""
         kept = self.folder / "scores.json"
-        if kept.exists():
-            found: Scores = json.loads(kept.read_text())
+        found: Scores = json.loads(kept.read_text()) if kept.exists() else {}
+        if set(found) >= set(WAYS):
             return found
         self.others()
         runs = {_key(*one): self.federated(*one) / "checkpoints" / "last" / "policy" for one in EPSILONS}
@@ -119,8 +119,9 @@ class Seed:
         def score(place: Callable[[int], Path]) -> float:
             return float((self._welfare(lambda n: load_policy(place(n))) - idle).sum() / (rule - idle).sum())
 
-        found = {name: score(lambda n, p=place: p) for name, place in runs.items()}
-        found["alone"] = score(lambda n: self.folder / f"alone-{n}")
+        found |= {name: score(lambda n, p=place: p) for name, place in runs.items() if name not in found}
+        if "alone" not in found:
+            found["alone"] = score(lambda n: self.folder / f"alone-{n}")
         kept.write_text(json.dumps(found, indent=1))
         return found
 
@@ -156,6 +157,7 @@ WAYS = {
     _key(8.0, 8): "federated, 8 directions",
     _key(2.0, 8): "federated, 8 directions",
     _key(8.0, 0): "federated, every weight",
+    _key(2.0, 0): "federated, every weight",
 }
 
 

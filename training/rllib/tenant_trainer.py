@@ -57,8 +57,7 @@ class TenantTrainer(Trainer):
             steps = (iteration + 1) * self.config.steps_per_iteration
             self.algorithm.begin_iteration(self.config.seed, iteration, number, steps)
             self.algorithm.train()
-        policies = {role: _copied(state) for role, state in self.networks().items()}
-        return policies, self.value_states()
+        return {role: _copied(state) for role, state in self.networks().items()}, self.value_states()
 
     def value_states(self) -> States:
         """By role the state of the value network; empty where advantages are measured against the greedy player."""
