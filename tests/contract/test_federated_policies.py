@@ -103,6 +103,7 @@ def test_policies_alone_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }, "nothing of what tenants earn"  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     federated = replace(NO_PROMISE, rounds=3, server_momentum=0.5)
     unbroken = train(run_of(tmp_path / "a", federated=federated, baseline="value"), progress=False)
@@ -135,6 +136,7 @@ def _fails_at(call: int, function: Any) -> Any:
     return failing
 
 
+@pytest.mark.slow
 def test_a_round_killed_after_its_charge_is_paid_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = run_of(tmp_path, federated=PRIVATE, evaluation_episodes=2, evaluation_policies=("do-nothing",))
     with monkeypatch.context() as patched:
@@ -157,6 +159,7 @@ def test_a_round_killed_after_its_charge_is_paid_twice(tmp_path: Path, monkeypat
     assert [row["epsilon"] for row in first] == ["", rows(run)[-1]["epsilon"]], "the price stands beside the score"
 
 
+@pytest.mark.slow
 def test_runs_on_the_same_tenants_share_an_account(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shared = replace(PRIVATE, rounds=1, ledger=str(tmp_path / "account.json"))
     first = train(run_of(tmp_path / "a", federated=shared), progress=False)
