@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from patchpact.training.federated.settings import MIN_TENANTS, FederatedConfig, check_delta
+
 TRAINING_SEEDS_START = 2**31
 """Worlds seen in training have seeds from here to 2**32."""
 PLACES = ("ray_address", "num_gpus_per_learner")
@@ -59,8 +61,10 @@ class TrainConfig:
             less than an episode would never show the late windows. 0 becomes the longest episode.
         minibatch: decisions of a role in a gradient step.
         epochs: passes over an iteration's decisions.
-        lr: Adam's step size at the start; it falls linearly to ``lr_end`` at ``timesteps``.
-        lr_end: Adam's step size at the end.
+        optimizer: ``"adam"``, or ``"sgd"``, plain gradient steps, which want a far larger ``lr`` and suit averages of
+            many tenants' updates: Adam's first steps are as long for a weight that hardly matters as for any other.
+        lr: step size at the start; it falls linearly to ``lr_end`` at ``timesteps``.
+        lr_end: step size at the end.
         gamma: discount per env-step; 1 by default, since episodes have a fixed horizon.
         gae_lambda: of generalised advantage estimation, per decision (steps with one legal action are skipped).
         clip: PPO's ratio clip.
@@ -77,6 +81,8 @@ class TrainConfig:
         evaluation_episodes: worlds in the evaluation after training; 0 leaves it out.
         evaluation_seed: its first seed.
         evaluation_policies: names of the policies that the learned one is evaluated beside.
+        federated: settings of federated training (see ``FederatedConfig``), or None for training in one place. Then
+            every scenario is a tenant's, ``timesteps`` are a tenant's, and scores are of public worlds alone.
     """
 
     scenario: str | tuple[str, ...] = "boutique-v1"
@@ -103,6 +109,7 @@ class TrainConfig:
     rollout_length: int = 0
     minibatch: int = 2048
     epochs: int = 2
+    optimizer: str = "adam"
     lr: float = 1e-3
     lr_end: float = 1e-4
     gamma: float = 1.0
@@ -120,12 +127,16 @@ class TrainConfig:
     evaluation_episodes: int = 128
     evaluation_seed: int = 0
     evaluation_policies: tuple[str, ...] = ("do-nothing", "random", "risk-per-cost", "risk-per-cost-chain")
+    federated: FederatedConfig | None = None
 
     def __post_init__(self) -> None:
         for name in ("scenario", "evaluation_policies"):
             value = getattr(self, name)
             if isinstance(value, list):
                 object.__setattr__(self, name, tuple(value))
+        federated: object = self.federated
+        if isinstance(federated, Mapping):  # as it was read from a file
+            object.__setattr__(self, "federated", _federated(federated))
         if isinstance(self.reward, str) and self.reward not in ("own", "welfare"):
             try:
                 object.__setattr__(self, "reward", float(self.reward))
@@ -137,6 +148,11 @@ class TrainConfig:
     def scenarios(self) -> tuple[str, ...]:
         """The scenarios as a tuple, also when there is one."""
         return (self.scenario,) if isinstance(self.scenario, str) else self.scenario
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Scenarios on which policies are validated and evaluated: with federated training, public ones alone."""
+        return self.federated.public if self.federated is not None else self.scenarios
 
     @property
     def welfare_share(self) -> float:
@@ -192,13 +208,52 @@ class TrainConfig:
             raise ValueError(f"{file}: cannot be read: {error.strerror}") from None
 
 
+def _federated(values: Mapping[str, Any]) -> FederatedConfig:
+    known = [f.name for f in fields(FederatedConfig)]
+    for name in values:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            mend = f"; did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"federated: {name}: unknown setting{mend}")
+    return FederatedConfig(**values)
+
+
+def _check_federated(config: TrainConfig, federated: FederatedConfig) -> None:
+    """Raise ``ValueError`` for settings that do not go with federated training."""
+    if config.runner != "batched":
+        raise ValueError("runner: federated training needs the batched runner; leave runner='stock' out")
+    for name in ("num_env_runners", "num_learners"):
+        if getattr(config, name):
+            raise ValueError(f"{name}: {getattr(config, name)} with federated training; tenants train in this process")
+    if config.graphs and (config.imitate == "none" or federated.local == "imitate"):
+        raise ValueError("graphs: a tenant trains on its own worlds; leave it out, or ask for tenants=N drawn ones")
+    if federated.local == "imitate" and config.imitate == "none":
+        raise ValueError("local: 'imitate' needs a teacher; give imitate, as imitate='net-gain'")
+    if federated.subspace and config.baseline != "rollout":
+        raise ValueError("subspace: directions are found with baseline 'rollout'; use that, or subspace 0")
+    if federated.tenants and config.scenarios != (TrainConfig.scenario,):
+        raise ValueError("tenants: drawn ones and scenarios were given; give one of the two")
+    if not federated.tenants:
+        if len(config.scenarios) < MIN_TENANTS:
+            raise ValueError("scenario: federated training needs two tenants or more; repeat it, or give tenants=N")
+        if len(set(config.scenarios)) < len(config.scenarios):
+            raise ValueError("scenario: one stands twice; a tenant is asked once a round")
+        check_delta(federated, len(config.scenarios))
+        both = sorted(set(config.scenarios) & set(federated.public))
+        if both:
+            raise ValueError(f"public: {both[0]!r} is a tenant's scenario; scores on it would be private, name another")
+
+
 def _check(config: TrainConfig) -> None:
     """Raise ``ValueError`` naming the first setting that is out of its range."""
     if not config.scenarios:
         raise ValueError("scenario: none given")
+    if config.federated is not None:
+        _check_federated(config, config.federated)
     choices = {
         "incident_loss": ("expected", "sampled"), "runner": ("batched", "stock"), "baseline": ("rollout", "value"),
         "critic": ("own", "central"), "network": ("rows", "flat"), "memory": ("none", "gru"),
+        "optimizer": ("adam", "sgd"),
     }  # fmt: skip
     for name, known in choices.items():
         if getattr(config, name) not in known:

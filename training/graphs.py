@@ -19,7 +19,7 @@ def drawn_scenarios(graphs: int, rng: np.random.Generator, overrides: Mapping[st
     Args:
         graphs: how many.
         rng: draws sizes and graphs.
-        overrides: parameters by name.
+        overrides: parameters by name; a size among them holds for all graphs.
     """
     found = []
     for _ in range(graphs):
@@ -29,5 +29,5 @@ def drawn_scenarios(graphs: int, rng: np.random.Generator, overrides: Mapping[st
         }
         sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
         seed = int(rng.integers(2**31, 2**32))
-        found.append(load_scenario("generated-v1", scenario_seed=seed, **sizes, **overrides))
+        found.append(load_scenario("generated-v1", **{"scenario_seed": seed, **sizes, **overrides}))
     return found

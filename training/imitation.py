@@ -9,7 +9,7 @@ imports ray.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -133,6 +133,37 @@ def imitate(
     return {role: dict(network.state_dict()) for role, network in networks.items()}, rows
 
 
+def study_once(
+    config: TrainConfig,
+    scenarios: Sequence[Scenario],
+    states: Mapping[str, Mapping[str, Tensor]],
+    teacher: Cast,
+    share: float,
+    seeds: np.random.SeedSequence,
+) -> dict[str, dict[str, Tensor]]:
+    """One round alone: play ``num_envs`` worlds of these scenarios, and train on what the teacher said there.
+
+    Args:
+        config: the run's settings.
+        scenarios: whose worlds are played.
+        states: of the policy network of each role, to start from; they stay as they are.
+        teacher: whom to imitate.
+        share: the teacher's share of decisions.
+        seeds: of worlds, actions and the order of lessons.
+
+    Returns:
+        The states after.
+    """
+    rng = np.random.default_rng(seeds)
+    shuffle = torch.Generator().manual_seed(int(rng.integers(2**63)))
+    networks = {role: _network(config, role, state) for role, state in states.items()}
+    heard, _, _ = _listen(config, list(scenarios), teacher, networks, share, rng)
+    for role, lessons in heard.items():
+        if len(lessons.label):
+            _study(networks[role], lessons, config, shuffle)
+    return {role: dict(network.state_dict()) for role, network in networks.items()}
+
+
 def _network(config: TrainConfig, role: str, state: Mapping[str, Tensor]) -> Network:
     plain = build_policy_network(action_names(role), config.hidden, config.network)
     network = with_memory(plain, config.hidden, config.memory)
@@ -236,7 +267,8 @@ def _agreement(network: Network, lessons: Lessons) -> float:
 
 def _study(network: Network, lessons: Lessons, config: TrainConfig, shuffle: torch.Generator) -> float:
     """Train on the lessons; the mean loss of the last pass."""
-    optimizer = torch.optim.Adam(network.parameters(), config.lr)
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.SGD
+    optimizer = kind(network.parameters(), config.lr)
     total, count = 0.0, 0
     network.train()
     for _ in range(EPOCHS):

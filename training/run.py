@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from patchpact.ecosystem.federated.ledger import BudgetError
 from patchpact.scenarios import AssumptionWarning, load_scenario
 from patchpact.training.config import PLACES, TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
@@ -43,10 +44,11 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
         RunError: one line, if the folder holds a run and ``resume`` is false, holds none and it is true, is
             in use, or cannot be written (what was saved stays complete).
         ValueError: one line, for bad settings, a bad scenario, or no cluster at the address given.
+        BudgetError: one line, where the privacy budget of federated training allows no further round.
         RunnerFault: an exception in a runner, with its traceback, or no runner left.
     """
     folder = RunFolder(config.out)
-    config = with_rollout_length(config)
+    config = _settled(config)
     if config.imitate != "none":
         from patchpact.training.imitation import find_teacher
 
@@ -54,6 +56,10 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     if resume:
         config = _settings_to_resume(folder, config)
     else:
+        if config.federated is not None:
+            from patchpact.training.federated.server import admit
+
+            admit(config.federated)
         folder.create(replace(config, ray_address=""))  # the cluster may be gone when the run is resumed
     folder.lock()
     try:
@@ -65,6 +71,14 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
     finally:
         folder.unlock()
     return folder.path
+
+
+def _settled(config: TrainConfig) -> TrainConfig:
+    if config.federated is None:
+        return with_rollout_length(config)
+    from patchpact.training.federated.run import settled
+
+    return settled(config)
 
 
 def with_rollout_length(config: TrainConfig) -> TrainConfig:
@@ -104,8 +118,18 @@ def _settings_to_resume(folder: RunFolder, asked: TrainConfig) -> TrainConfig:
 def _train_to_end(folder: RunFolder, config: TrainConfig, progress: bool) -> None:
     found = folder.checkpoint("last")
     done = found[1].iteration if found else 0
-    if done < config.iterations and not _iterate(folder, config, progress):
-        return
+    try:
+        if done < config.iterations and not _iterate(folder, config, progress):
+            return
+    except BudgetError:  # of federated training: what was released is the run's, and is evaluated like any
+        if folder.checkpoint("last") is not None:
+            _conclude(folder, config)
+        raise
+    _conclude(folder, config)
+
+
+def _conclude(folder: RunFolder, config: TrainConfig) -> None:
+    """Publish the policy, evaluate it and write the report."""
     folder.publish_policy()
     if config.evaluation_episodes and not folder.evaluation_file.exists():
         results = _evaluate(folder, config)
@@ -115,6 +139,8 @@ def _train_to_end(folder: RunFolder, config: TrainConfig, progress: bool) -> Non
 
 def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
     """Run iterations to the end; False if stopped before."""
+    if config.federated is not None:
+        return _iterate_federated(folder, config, progress)
     from patchpact.training.rllib.trainer import Trainer
     from patchpact.training.validate import Validation
 
@@ -123,6 +149,22 @@ def _iterate(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
         trainer = Trainer(config)
         try:
             return _Loop(folder, config, trainer, validation).run(progress)
+        finally:
+            trainer.close()
+
+
+def _iterate_federated(folder: RunFolder, config: TrainConfig, progress: bool) -> bool:
+    """Go through the rounds to the end; False if stopped before."""
+    from patchpact.training.federated.run import Rounds, local_trainer
+    from patchpact.training.validate import Validation
+
+    with _caller_streams_kept():
+        validation = Validation(config)
+        trainer = local_trainer(config)
+        try:
+            rounds = Rounds(folder, config, trainer, validation)
+            with _stop_signals() as stop:
+                return rounds.run(progress, stop)
         finally:
             trainer.close()
 
@@ -220,16 +262,9 @@ class _Loop:
             self.folder.save_checkpoint("last", self.state, self._fill)
 
     def _validate(self) -> float:
-        from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
-        from patchpact.agents.roles import action_names
+        from patchpact.training.validate import learned_policies
 
-        policies = {}
-        for role, weights in self.trainer.networks().items():
-            plain = build_policy_network(action_names(role), self.config.hidden, self.config.network)
-            network = with_memory(plain, self.config.hidden, self.config.memory)
-            network.load_state_dict(weights)
-            policies[role] = LearnedPolicy(role, network)
-        return self.validation.welfare(policies)
+        return self.validation.welfare(learned_policies(self.trainer.networks(), self.config))
 
     def _fill(self, place: Path) -> None:
         """Write a checkpoint's content: RLlib's state and the policies of now."""
@@ -243,13 +278,18 @@ class _Loop:
 
 
 def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:
-    """The learned policy beside others, on each scenario, same draws."""
+    """The learned policy beside others, on each scenario, same draws; of a federated one also its epsilon and delta."""
     from patchpact.training.evaluate import evaluate
 
     policies = [*config.evaluation_policies, str(folder.path)]
     results: list[dict[str, Any]] = []
-    for scenario in config.scenarios:
+    for scenario in config.scored:
         results += evaluate(scenario, policies, episodes=config.evaluation_episodes, seed=config.evaluation_seed)
+    if config.federated is not None and (rounds := folder.progress()):
+        cost = {name: rounds[-1][name] for name in ("epsilon", "delta")}
+        results = [
+            {**row, **(cost if row["policy"] == str(folder.path) else dict.fromkeys(cost, ""))} for row in results
+        ]
     return results
 
 

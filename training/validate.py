@@ -6,12 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from patchpact.agents.policies import act_all
-from patchpact.agents.policies.learned import LearnedPolicy
+from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
+from patchpact.agents.roles import action_names
 from patchpact.envs import make_vec
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
 from patchpact.training.decisions import money_unit_keur
+
+
+def learned_policies(networks: Mapping[str, Mapping[str, Tensor]], config: TrainConfig) -> dict[str, LearnedPolicy]:
+    """By role the policy with these states of its network."""
+    policies = {}
+    for role, weights in networks.items():
+        network = with_memory(
+            build_policy_network(action_names(role), config.hidden, config.network), config.hidden, config.memory
+        )
+        network.load_state_dict(weights)
+        policies[role] = LearnedPolicy(role, network)
+    return policies
 
 
 class Validation:
@@ -24,7 +38,7 @@ class Validation:
     def __init__(self, config: TrainConfig) -> None:
         self.worlds = [
             make_vec(scenario, num_envs=config.validation_episodes, **config.world_overrides)
-            for scenario in config.scenarios
+            for scenario in config.scored
         ]
 
     def welfare(self, policies: Mapping[str, LearnedPolicy]) -> float:

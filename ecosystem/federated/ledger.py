@@ -1,9 +1,10 @@
 """The privacy ledger: one account of everything released from persons' data, kept on disk before it is released.
 
 The unit is a person: neighbouring data differ by adding or removing all there is of one person (each stands once, in
-one tenant). Epsilon at a fixed delta is dp-accounting's for privacy loss distributions, of all releases composed.
-Sampling lowers the price only where every person is drawn by a coin of its own, unseen (Poisson), which is what the
-accountant assumes; which tenants take part is known to all and lowers nothing.
+one tenant). Of federated training of policies it is a tenant, with all its worlds (`unit`). Epsilon at a fixed delta is
+dp-accounting's for privacy loss distributions, of all releases composed. Sampling lowers the price only where every
+unit is drawn by a coin of its own, unseen (Poisson), which is what the accountant assumes; where the unit is a person,
+which tenants take part is known to all and lowers nothing.
 
 A charge is written (to a new file, synced, renamed, under a lock) before it returns, so a crash can lose a release but
 never a charge. What the ledger cannot know: releases that did not ask it, and a file that was deleted.
@@ -24,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+PERSON = "a person, added or removed"
+TENANT = "a tenant, added or removed with all its worlds"
 
 
 class LedgerError(ValueError):
@@ -108,13 +111,14 @@ class Ledger:
         path: the file; None keeps it in memory, for made-up data. A file that is there is read: its budget and delta
             must be these.
         budget_epsilon: what all releases together may cost, above 0.
-        delta: well below one over the number of persons.
+        delta: well below one over the number of persons (or tenants).
+        unit: what neighbouring data differ by; a file that is there must have the same.
     """
 
-    def __init__(self, path: Path | None, budget_epsilon: float, delta: float = 1e-5) -> None:
+    def __init__(self, path: Path | None, budget_epsilon: float, delta: float = 1e-5, unit: str = PERSON) -> None:
         if not (_is_number(budget_epsilon) and budget_epsilon > 0.0 and _is_number(delta) and 0.0 < delta < 1.0):
             raise LedgerError(f"{path or 'ledger'}: budget: epsilon above 0 and delta between 0 and 1; correct them")
-        self.path, self.budget_epsilon, self.delta = path, float(budget_epsilon), float(delta)
+        self.path, self.budget_epsilon, self.delta, self.unit = path, float(budget_epsilon), float(delta), unit
         self._releases: tuple[Release, ...] = ()
         if path is not None:
             with self._locked():
@@ -182,6 +186,7 @@ class Ledger:
             said = json.loads(text)
             entries = tuple(Release(**entry) for entry in said["entries"])
             kept = (said["format"], said["budget_epsilon"], said["delta"])
+            unit = said["unit"]
         except (ValueError, KeyError, TypeError) as error:
             problem = f"is no ledger ({' '.join(str(error).split())[:80]})"
             raise LedgerError(f"{self.path}: entries: {problem}; restore it, do not delete it") from None
@@ -191,13 +196,15 @@ class Ledger:
                 f"{self.path}: budget: was opened with epsilon {kept[1]} at delta {kept[2]}, not with {asked};"
                 " a budget is set once: give the same"
             )
+        if unit != self.unit:
+            raise LedgerError(f"{self.path}: unit: is an account of {unit!r}, not of {self.unit!r}; name another file")
         return entries
 
     def _write(self, releases: tuple[Release, ...]) -> None:
         assert self.path is not None
         said = {
             "format": FORMAT,
-            "unit": "a person, added or removed",
+            "unit": self.unit,
             "budget_epsilon": self.budget_epsilon,
             "delta": self.delta,
             "spent_epsilon": epsilon(releases, self.delta),

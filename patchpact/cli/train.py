@@ -3,6 +3,10 @@
 Ctrl-C saves and stops (exit status 130). --resume goes on from the last checkpoint with the folder's own
 settings; only --timesteps, --ray-address and --num-gpus-per-learner may differ. An exception in a
 runner ends the command with its traceback (exit status 1); what was saved stays.
+
+--federated: every --scenario is a tenant, or --tenants N draws graphs for N of them. Each trains on its own worlds;
+what leaves is a clipped update of the policies, in a sum with noise, and epsilon is accounted for a whole tenant
+(docs/federated_policies.md).
 """
 
 from __future__ import annotations
@@ -17,15 +21,16 @@ from typing import Any
 from patchpact.cli.arguments import UsageError, add_settings, positive_number, whole_number
 from patchpact.training.config import TrainConfig
 from patchpact.training.faults import RunnerFault
+from patchpact.training.federated.settings import FederatedConfig
 
 FAULT = 1
 INTERRUPTED = 130
-SPECIAL = ("scenario", "overrides")
+SPECIAL = ("scenario", "overrides", "federated")
+FEDERATED = tuple(field.name for field in fields(FederatedConfig))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add an option for each field of ``TrainConfig``, with the help of its docstring."""
-    texts = _field_texts()
     parser.add_argument(
         "--scenario",
         action="append",
@@ -34,7 +39,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a bundled id, a YAML scenario or a node-link JSON graph; repeated: one drawn for each episode"
         f" (default {TrainConfig.scenario})",
     )
-    for field in fields(TrainConfig):
+    _add_fields(parser, TrainConfig)
+    group = parser.add_argument_group("federated training")
+    group.add_argument(
+        "--federated", dest="with_tenants", action="store_true", help="train with tenants that keep their worlds"
+    )
+    _add_fields(group, FederatedConfig)
+    add_settings(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        default=None,
+        metavar="DIR",
+        help="go on with the run in --out (or in DIR)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_fields(parser: argparse._ActionsContainer, settings: type[TrainConfig | FederatedConfig]) -> None:
+    texts = _field_texts(settings)
+    for field in fields(settings):
         if field.name in SPECIAL:
             continue
         default = field.default if field.default is not MISSING else None
@@ -48,16 +73,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
             help=help_,
             **_reading(default, field.name),
         )
-    add_settings(parser)
-    parser.add_argument(
-        "--resume",
-        nargs="?",
-        const="",
-        default=None,
-        metavar="DIR",
-        help="go on with the run in --out (or in DIR)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,9 +96,24 @@ def run(args: argparse.Namespace) -> int:
         return FAULT
     if not finished(folder):
         return INTERRUPTED
-    compare = f"patchpact evaluate --scenario {config.scenarios[0]} --policy {folder} --baselines"
-    print(f"{folder}: trained; compare it with: {compare}")
+    compare = f"patchpact evaluate --scenario {config.scored[0]} --policy {folder} --baselines"
+    print(f"{folder}: trained{_price(folder)}; compare it with: {compare}")
     return 0
+
+
+def _price(folder: Any) -> str:
+    """What a federated run cost each tenant, and its score; nothing of another run."""
+    from patchpact.training.folder import RunFolder
+
+    run_folder = RunFolder(folder)
+    federated, best = run_folder.config().federated, run_folder.checkpoint("best")
+    if federated is None or best is None:
+        return ""
+    score = f", welfare {best[1].validation:.3g} (money units, public worlds, the best of the rounds)"
+    if not federated.private:
+        return f"{score} without any privacy (epsilon infinite)"
+    spent = float(run_folder.progress()[-1]["epsilon"])
+    return f"{score} at epsilon {spent:.3g} of {federated.epsilon:g}, delta {federated.delta:g}, for a tenant"
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -95,6 +125,15 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
         given["scenario"] = several[0] if len(several) == 1 else tuple(several)
     if args.settings:
         given["overrides"] = dict(args.settings)
+    federated = {name: value for name, value in vars(args).items() if name in FEDERATED}
+    if args.with_tenants:
+        if "timesteps" in given:
+            raise UsageError("--timesteps: a federated run has rounds; use --rounds and --local-iterations")
+        if federated.get("tenants") and "scenario" in given:
+            raise UsageError("--tenants draws graphs and --scenario names some; give one of the two")
+        given["federated"] = FederatedConfig(**federated)
+    elif federated:
+        raise UsageError(f"--{next(iter(federated)).replace('_', '-')}: is of federated training; add --federated")
     return given
 
 
@@ -129,9 +168,9 @@ def _reading(default: Any, name: str) -> dict[str, Any]:
     return {}
 
 
-def _field_texts() -> dict[str, str]:
-    """The text of each field from the ``Attributes`` of ``TrainConfig``'s docstring."""
-    section = inspect.cleandoc(TrainConfig.__doc__ or "").partition("Attributes:")[2]
+def _field_texts(settings: type) -> dict[str, str]:
+    """The text of each field from the ``Attributes`` of the docstring."""
+    section = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:")[2]
     texts = {}
     for match in re.finditer(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
         texts[match[1]] = " ".join(match[2].split()).replace("``", "").rstrip(".")

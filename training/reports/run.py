@@ -31,7 +31,8 @@ def write_run_report(run: str | Path, out: str | Path | None = None) -> Path:
     """
     folder = RunFolder(run)
     file = Path(out) if out is not None else folder.path / "report.html"
-    points = _points(folder)
+    federated = folder.config().federated is not None
+    points = _points(folder, "validation" if federated else "welfare_keur")
     results = read_json(folder.evaluation_file) if folder.evaluation_file.exists() else []
     if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
         raise ReportError(f"{folder.evaluation_file}: is no list of objects; remove it and resume the run")
@@ -44,10 +45,13 @@ def write_run_report(run: str | Path, out: str | Path | None = None) -> Path:
             "curve",
             "Learning curve",
             page.paragraph(
-                "Mean welfare (k€) of the episodes that ended in each iteration, by env-steps. Actions are drawn and"
-                " incident losses as the settings say, so it lies apart from the evaluation."
+                "Mean welfare on public worlds, in units of their money scale, by env-steps of a tenant. What tenants"
+                " earn on their own worlds is private and not told."
+                if federated
+                else "Mean welfare (k€) of the episodes that ended in each iteration, by env-steps. Actions are drawn"
+                " and incident losses as the settings say, so it lies apart from the evaluation."
             ),
-            curve(points),
+            curve(points, "welfare, money units" if federated else "welfare, k€ an episode"),
         )
     ]
     if results:
@@ -59,13 +63,13 @@ def write_run_report(run: str | Path, out: str | Path | None = None) -> Path:
     return file
 
 
-def _points(folder: RunFolder) -> list[tuple[float, float]]:
+def _points(folder: RunFolder, column: str) -> list[tuple[float, float]]:
     """Env-steps and welfare of each iteration that has one."""
     try:
-        points = [(float(row["timesteps"]), float(row["welfare_keur"])) for row in folder.progress()]
+        points = [(float(row["timesteps"]), float(row[column] or "nan")) for row in folder.progress()]
     except (KeyError, ValueError, TypeError, csv.Error):
         raise ReportError(
-            f"{folder.progress_file}: is no table with timesteps and welfare_keur; resume the run, or remove the file"
+            f"{folder.progress_file}: is no table with timesteps and {column}; resume the run, or remove the file"
         ) from None
     return [point for point in points if math.isfinite(point[1])]
 
@@ -88,12 +92,12 @@ def _shown(value: Any) -> str:
     return page.number(value, 1) if isinstance(value, float) else str(value)
 
 
-def curve(points: Sequence[tuple[float, float]]) -> str:
+def curve(points: Sequence[tuple[float, float]], unit: str = "welfare, k€ an episode") -> str:
     """A line through ``points`` (env-steps, k€); a sentence where there are too few."""
     if len(points) < 2:
         return page.paragraph("Too few iterations for a curve.")
     steps, series = [x for x, _ in points], [charts.Series("welfare", [y for _, y in points])]
-    axes = ("env-steps", "welfare, k€ an episode")
+    axes = ("env-steps", unit)
     return page.figure(
         "Each point is an iteration.", lambda width: charts.lines(steps, series, width, "Learning curve", axes)
     )

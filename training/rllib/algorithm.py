@@ -30,11 +30,19 @@ class BatchedPPO(PPO):
     """RLlib's PPO with ``BatchedRunner``: sample, update, sync, without an episode object in between."""
 
     _piece = Piece(0, 0, 0)
+    _steps: int | None = None
     _runners: RemoteRunners | None = None
 
-    def begin_iteration(self, seed: int, iteration: int) -> None:
-        """Say which iteration of which run ``training_step`` does next, and seed this process for it."""
-        self._piece = Piece(seed, iteration, 0)
+    def begin_iteration(self, seed: int, iteration: int, number: int = 0, steps: int | None = None) -> None:
+        """Say which iteration of which run ``training_step`` does next, and seed this process for it.
+
+        Args:
+            seed: of the run.
+            iteration: how many were done before.
+            number: whose iteration it is, where several train in turn.
+            steps: env-steps after it, by which step size and entropy bonus fall; None counts all that were sampled.
+        """
+        self._piece, self._steps = Piece(seed, iteration, number), steps
         self.env_runner_group.local_env_runner.begin(self._piece)
 
     def training_step(self) -> None:
@@ -46,7 +54,9 @@ class BatchedPPO(PPO):
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
             batch = joined(self._sample())
         with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
-            sampled = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME))
+            sampled = self._steps
+            if sampled is None:
+                sampled = self.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME))
             batch, sharing = self._shared(batch)
             results = self.learner_group.update(
                 batch=batch,

@@ -26,6 +26,19 @@ class NegotiationLearner(PPOTorchLearner):
         self._learner_connector.remove(GeneralAdvantageEstimation.__name__)
         self._learner_connector.append(DecisionAdvantages(self.config.gamma, self.config.lambda_))
 
+    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
+        """RLlib's Adam, or plain gradient steps where the run's ``optimizer`` says so."""
+        if self.config.learner_config_dict.get("optimizer", "adam") == "adam":
+            super().configure_optimizers_for_module(module_id, config)
+            return
+        parameters = self.get_parameters(self._module[module_id])
+        self.register_optimizer(
+            module_id=module_id,
+            optimizer=torch.optim.SGD(parameters),
+            params=parameters,
+            lr_or_lr_schedule=(config or self.config).lr,
+        )
+
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Set step size and entropy bonus of now: RLlib does so after an update, and forgets it in a checkpoint."""
         super().before_gradient_based_update(timesteps=timesteps)

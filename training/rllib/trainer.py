@@ -103,6 +103,7 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
             learner_class=NegotiationLearner,
+            learner_config_dict={"optimizer": config.optimizer},
             train_batch_size_per_learner=math.ceil(config.steps_per_iteration / max(1, config.num_learners)),
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
             num_epochs=config.epochs,

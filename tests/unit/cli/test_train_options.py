@@ -12,6 +12,7 @@ from patchpact.cli import train
 from patchpact.cli.arguments import Parser, UsageError
 from patchpact.cli.main import main
 from patchpact.training.config import TrainConfig
+from patchpact.training.federated.settings import FederatedConfig
 from patchpact.training.folder import CheckpointState, RunFolder
 
 
@@ -28,7 +29,7 @@ def given(*arguments: str) -> dict[str, Any]:
 def test_every_setting_has_an_option_with_help() -> None:
     options = {action.dest: action for action in parser()._actions}
     for field in fields(TrainConfig):
-        option = options["settings" if field.name == "overrides" else field.name]
+        option = options[{"overrides": "settings", "federated": "with_tenants"}.get(field.name, field.name)]
         assert option.help
         assert not option.help.startswith("(default"), f"{field.name}: no text in the docstring of TrainConfig"
 
@@ -143,3 +144,34 @@ def test_resume_takes_a_new_length(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert main(["train", "--resume", "--out", str(out), "--timesteps", "32"]) == 0
     assert longer.config is not None
     assert longer.config.timesteps == 32
+
+
+def test_federated_settings_are_read() -> None:
+    options = {action.dest: action for action in parser()._actions}
+    for field in fields(FederatedConfig):
+        assert not str(options[field.name].help).startswith("(default"), f"{field.name}: no text in the docstring"
+    settings = given("--federated", "--tenants", "16", "--epsilon", "2", "--participation", "0.5", "--public", "toy-v1")
+    expected = FederatedConfig(tenants=16, epsilon=2.0, participation=0.5, public=("toy-v1",))
+    assert TrainConfig(**settings).federated == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--epsilon", "2"), "--epsilon: is of federated training; add --federated"),
+        (("--federated", "--tenants", "4", "--timesteps", "99"), "--timesteps: a federated run has rounds"),
+        (("--federated", "--tenants", "4", "--scenario", "toy-v1"), "--tenants draws graphs"),
+        (("--federated", "--tenants", "4", "--delta", "0.3"), "delta: 0.3 is not below 1/4"),
+        (("--federated", "--tenants", "4", "--public", "mine.yaml"), "public: 'mine.yaml' is no bundled scenario"),
+        (("--federated",), "scenario: federated training needs two tenants or more"),
+        (("--federated", "--tenants", "4", "--epsilon", "1e-9", "--delta", "1e-12"), "epsilon: 1e-09 is too little"),
+    ],
+)
+def test_bad_federated_settings_are_told_in_a_line(
+    arguments: tuple[str, ...], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", *arguments, "--out", str(out)]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1 and told in lines[0]
+    assert not out.exists()
