@@ -158,7 +158,7 @@ def _iterate_federated(folder: RunFolder, config: TrainConfig, progress: bool) -
     from patchpact.training.federated.run import Rounds, local_trainer
     from patchpact.training.validate import Validation
 
-    with _caller_streams_kept():
+    with caller_streams_kept():
         validation = Validation(config)
         trainer = local_trainer(config)
         try:
