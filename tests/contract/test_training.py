@@ -247,6 +247,24 @@ def test_kinds_of_runs_train_and_load(change: dict, tmp_path: Path) -> None:
     assert drawn[1][np.arange(len(drawn[1])), load_policy(run)["it"].act(*drawn, np.random.default_rng(0))].all()
 
 
+def test_a_role_that_has_nothing_to_decide_is_left_as_it_is(tmp_path: Path) -> None:
+    """Without responsibility and governance the auditor has no lever, and does not vote."""
+    off = {"windows": 2, "motions_per_window": 4, "responsibility_enabled": False, "governance_enabled": False}
+    tiny = replace(TINY, scenario="symbiosis-v1", overrides=off, timesteps=4 * 16, epochs=1)
+    still = replace(tiny, lr=1e-9, lr_end=1e-9, out=str(tmp_path / "still"))
+    before = load_policy(train(still, progress=False))
+    after = load_policy(train(replace(tiny, out=str(tmp_path / "run")), progress=False))
+    moved = {
+        role: max(
+            float((one - other).detach().abs().max())
+            for one, other in zip(before[role].network.parameters(), after[role].network.parameters(), strict=True)
+        )
+        for role in after
+    }
+    assert moved["esg"] == 0.0
+    assert moved["it"] > 1e-5
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [MAPPO, GRU, {"imitate": "net-gain", "imitate_timesteps": 100}])
 def test_variants_resume_bit_identically(change: dict, tmp_path: Path) -> None:

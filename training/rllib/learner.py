@@ -92,6 +92,8 @@ class NegotiationLearner(PPOTorchLearner):
                 continue
             references = [self.get_param_ref(parameter) for parameter in network.parameters()]
             gradients = [module_gradients_dict[r] for r in references if module_gradients_dict.get(r) is not None]
+            if not gradients:  # a role that had nothing to decide
+                continue
             norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
             scale = (config.grad_clip / (norm + 1e-6)).clamp(max=1.0)
             for gradient in gradients:
