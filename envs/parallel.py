@@ -17,6 +17,7 @@ from patchpact.agents.roles.ledger import KINDS
 from patchpact.envs.core import pack
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.seeds import WorldSeeds
 from patchpact.envs.truth import TRUTHS, hidden_truth
 from patchpact.envs.view import Motion, WorldView, view_of
 from patchpact.scenarios import Scenario, load_scenario
@@ -77,7 +78,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         self._number = {name: number for number, name in enumerate(self.possible_agents)}
         self._sizes = [len(action_names(agent.role)) for agent in self._seats]
         self._actions = np.zeros((1, len(self._seats)), np.int64)
-        self._seeds = np.random.default_rng()
+        self._seeds = WorldSeeds()
         self.accounts_keur = np.zeros(len(self._seats))
         self.last_motion: Motion | None = None
         self.observation_spaces = {
@@ -120,12 +121,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         Returns:
             Observations and infos by agent.
         """
-        if seed is not None:
-            if not 0 <= int(seed) < 2**63:
-                raise ValueError(f"seed: {seed} is out of range; give a whole number from 0 to 2**63 - 1")
-            self._seeds = np.random.default_rng(int(seed))
-        world = int(self._seeds.integers(2**63)) if seed is None else int(seed)
-        self.engine.reset(np.array([world], np.uint64))
+        self.engine.reset(self._seeds.next(seed))
         self.agents = list(self.possible_agents)
         self.accounts_keur[:] = 0.0
         self.last_motion = None

@@ -15,6 +15,7 @@ from pettingzoo import ParallelEnv
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.seeds import WorldSeeds
 from patchpact.envs.service_layout import SERVICE_ACTIONS, SERVICE_SIZE
 from patchpact.envs.service_view import STATE_WIDTH, Look, ServiceView
 from patchpact.envs.service_work import ServiceWork
@@ -82,7 +83,7 @@ class ServicesEnv(ParallelEnv[str, Observation, int]):
         self.possible_agents = list(self.view.names)
         self.agents: list[str] = []
         self._number = {name: number for number, name in enumerate(self.possible_agents)}
-        self._seeds = np.random.default_rng()
+        self._seeds = WorldSeeds()
         self._look: Look | None = None
         box = gym.spaces.Box(-layout.CLIP, layout.CLIP, (SERVICE_SIZE,), np.float32)
         mask = gym.spaces.Box(0, 1, (len(SERVICE_ACTIONS),), np.int8)
@@ -116,12 +117,7 @@ class ServicesEnv(ParallelEnv[str, Observation, int]):
         Returns:
             Observations and infos by agent.
         """
-        if seed is not None:
-            if not 0 <= int(seed) < 2**63:
-                raise ValueError(f"seed: {seed} is out of range; give a whole number from 0 to 2**63 - 1")
-            self._seeds = np.random.default_rng(int(seed))
-        world = int(self._seeds.integers(2**63)) if seed is None else int(seed)
-        self.engine.reset(np.array([world], np.uint64))
+        self.engine.reset(self._seeds.next(seed))
         self.agents = list(self.possible_agents)
         self._look = self.view.look(_WORLD)
         return self._observations(), {name: self._info(False, False, 0.0, 0) for name in self.agents}

@@ -123,6 +123,16 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
             network.slot_head.bias.add_(rest)
 
 
+def new_policy_network(
+    action_names: Sequence[str], hidden: int, kind: str, memory: str, prior: float, welfare_share: float
+) -> PlainNetwork | MemoryPolicyNetwork:
+    """A network to train: built, leaning towards gains where it scores rows, behind a memory if asked."""
+    plain = build_policy_network(action_names, hidden, kind)
+    if isinstance(plain, PolicyNetwork):
+        lean_towards_gains(plain, prior, welfare_share)
+    return with_memory(plain, hidden, memory)
+
+
 def build_value_network(hidden: int, kind: str = "rows") -> ValueNetwork | FlatValueNetwork:
     """An untrained value network under this version's layout."""
     if kind == "flat":

@@ -109,10 +109,13 @@ class Gains(NamedTuple):
     motion_unlocks: tuple[int, ...]
     """Among the globals: 1 where the motion is in a mode that carries the patch out."""
 
-    def of_rows(self, rows: Tensor, globals_: Tensor) -> Tensor:
-        """Credited gains ``(n, rows, len(by_mode))`` in the unit of the money entries; all arguments uncompressed."""
+    def of_rows(self, rows: Tensor, globals_: Tensor, unlocks: Tensor) -> Tensor:
+        """Credited gains ``(n, rows, len(by_mode))`` in the unit of the money entries; all arguments uncompressed.
+
+        ``unlocks``: those of above as a tensor, which the network keeps where it computes.
+        """
         unlocked = rows[..., self.unlocked] * (globals_[:, self.horizon] * self.horizon_windows).unsqueeze(1)
-        return rows[..., list(self.by_mode)] + unlocked.unsqueeze(-1) * rows.new_tensor(self.unlocks)
+        return rows[..., list(self.by_mode)] + unlocked.unsqueeze(-1) * unlocks
 
     def of_motion(self, motion_row: Tensor, globals_: Tensor) -> Tensor:
         """The motion's credited gains ``(n, len(motion))``."""
@@ -187,6 +190,7 @@ class PolicyNetwork(nn.Module):
     """
 
     order: Tensor
+    unlocks: Tensor
 
     def __init__(
         self, shape: ObservationShape, action_names: Sequence[str], on_motion: int, gains: Gains, hidden: int = 64
@@ -198,6 +202,7 @@ class PolicyNetwork(nn.Module):
         heads = ActionHeads.parse(action_names, shape.rows, shape.slots)
         self.heads = heads
         self.register_buffer("order", torch.tensor(heads.order), persistent=False)
+        self.register_buffer("unlocks", torch.tensor(gains.unlocks, dtype=torch.float32), persistent=False)
         row_width = shape.row_width + len(gains.by_mode)
         direct = shape.global_width + row_width + len(gains.motion)
         self.encoder = RowEncoder(row_width, shape.global_width, hidden)
@@ -219,7 +224,7 @@ class PolicyNetwork(nn.Module):
         """The trunk ``(n, hidden)`` of observations ``(n, size)``, and what else scores read."""
         raw_rows, raw_slots, raw_globals = self.shape.split(observation)
         slots, globals_ = compress(raw_slots), compress(raw_globals)
-        raw_rows = torch.cat([raw_rows, self.gains.of_rows(raw_rows, raw_globals)], -1)
+        raw_rows = torch.cat([raw_rows, self.gains.of_rows(raw_rows, raw_globals, self.unlocks)], -1)
         rows = compress(raw_rows)
         embedded = self.encoder(rows, globals_)
         slot_view = torch.relu(self.slot_encoder(slots))

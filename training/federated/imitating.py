@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patchpact.agents.policies.learned import build_policy_network, lean_towards_gains, with_memory
-from patchpact.agents.policies.network import PolicyNetwork
+from patchpact.agents.policies.learned import new_policy_network
 from patchpact.agents.roles import ROLES, action_names
 from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training.config import TrainConfig
@@ -46,10 +45,10 @@ class ImitatingTrainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             for role in self.roles:
-                plain = build_policy_network(action_names(role), config.hidden, config.network)
-                if isinstance(plain, PolicyNetwork):
-                    lean_towards_gains(plain, config.prior, config.welfare_share)
-                found[role] = dict(with_memory(plain, config.hidden, config.memory).state_dict())
+                network = new_policy_network(
+                    action_names(role), config.hidden, config.network, config.memory, config.prior, config.welfare_share
+                )
+                found[role] = dict(network.state_dict())
         return found
 
     def value_states(self) -> States:

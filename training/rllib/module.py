@@ -9,14 +9,8 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import (
-    build_policy_network,
-    build_value_network,
-    lean_towards_gains,
-    with_memory,
-)
+from patchpact.agents.policies.learned import build_value_network, new_policy_network
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
-from patchpact.agents.policies.network import PolicyNetwork
 from patchpact.agents.roles import layout
 from patchpact.training.central import BEYOND_SIZE, CentralCritic
 
@@ -44,10 +38,14 @@ class RoleModule(TorchRLModule, ValueFunctionAPI):
         """Build the networks."""
         given = self.model_config
         self.actions = len(given["action_names"])
-        plain = build_policy_network(given["action_names"], given["hidden"], given["network"])
-        if isinstance(plain, PolicyNetwork):
-            lean_towards_gains(plain, given["prior"], given["welfare_share"])
-        self.policy = with_memory(plain, given["hidden"], given["memory"])
+        self.policy = new_policy_network(
+            given["action_names"],
+            given["hidden"],
+            given["network"],
+            given["memory"],
+            given["prior"],
+            given["welfare_share"],
+        )
         self.value: nn.Module | None = None
         if given["baseline"] == "value" and given["critic"] == "central":
             self.value = CentralCritic(given["hidden"], given["network"])
