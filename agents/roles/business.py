@@ -80,6 +80,9 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
     """Levers of disclosure, insurance and modules; each setting can be moved once a window."""
     discloses = disclosing(sc)
     insurable = sc.market >= 0 and sc.responsibility_enabled
+    offered = offering(sc)
+    if not (discloses or insurable or offered):
+        return
     for on in range(2):
         mask[LEVER_START + _INSURANCE + on] = insurable and a.insured != on and a.insurance_moved == 0
     for level in range(LEVELS):
@@ -90,7 +93,6 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
         mask[LEVER_START + _EFFORT + level] = (
             discloses and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
         )
-    offered = offering(sc)
     selling = offered and platform
     for on in range(2):
         provable = discloses and sc.proofs_enabled

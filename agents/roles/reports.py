@@ -17,9 +17,11 @@ REPORT_KINDS = ("penalty", "penalty")
 def mask(S, st, k, i, mask, first):  # type: ignore[no-untyped-def]
     """The other kind of report, once a window, where disclosure is part of the game; ``first`` lever's number."""
     sc = S.scenario[st.world[k].scenario]
+    if not disclosing(sc):
+        return
     a = st.agent[k, i]
     for shaded in range(2):
-        mask[LEVER_START + first + shaded] = disclosing(sc) and a.shaded != shaded and a.reported == 0
+        mask[LEVER_START + first + shaded] = a.shaded != shaded and a.reported == 0
 
 
 @compiled

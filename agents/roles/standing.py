@@ -20,10 +20,12 @@ def mask(S, st, k, i, mask, first):  # type: ignore[no-untyped-def]
     """Bids where the floor is sold, intensities where votes cost credits; ``first`` is the first one's number."""
     sc = S.scenario[st.world[k].scenario]
     a = st.agent[k, i]
-    for level in range(BIDS):
-        mask[LEVER_START + first + level] = sc.sells_floor and a.bid != level and a.budget >= level * sc.bid_step_keur
-    for votes in range(INTENSITIES):
-        mask[LEVER_START + first + BIDS + votes] = sc.counts_credits and a.intensity != votes + 1
+    if sc.sells_floor:
+        for level in range(BIDS):
+            mask[LEVER_START + first + level] = a.bid != level and a.budget >= level * sc.bid_step_keur
+    if sc.counts_credits:
+        for votes in range(INTENSITIES):
+            mask[LEVER_START + first + BIDS + votes] = a.intensity != votes + 1
 
 
 @compiled

@@ -332,16 +332,31 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
     if w.blind:
         return
 
+    # What all agents see alike is worked out before the loop over them, as in ``observe``.
     scale = 1.0 / sc.money_scale
     at = r * ROW_WIDTH
+    liable = sc.responsibility_enabled
+    severity, signal = w.severity, p.signal
+    own_regression, public_regression = p.regression, p.public_regression
+    own_effort, public_effort = p.effort, static.effort
+    it, proprietor, vendor = static.it, static.owner, static.vendor
+    risk = clip(p.risk * scale)
+    effort = clip(static.effort / sc.capacity_hours) if sc.capacity_hours > 0.0 else CLIP
+    shown_alone = clip(0.1 * alone)
+    released = p.release <= w.t
+    mitigated = mitigated_on(p, day)
+    cvss, epss, kev, exposed = 0.1 * p.cvss, p.epss, p.kev, service.exposed
+    due = min(max((p.due - w.t * sc.window_days) / 60.0, -1.0), 1.0)
+    waiting = clip(0.25 * p.waited)
+    failed = clip(0.5 * p.failed)
     for i in range(sc.na):
         agent = S.agent[sc.a0 + i]
         sees = S.sees[agent.role]
-        worker = static.it == i
-        owner = static.owner == i
-        maker = static.vendor == i
+        worker = it == i
+        owner = proprietor == i
+        maker = vendor == i
         share = 0.0
-        if sc.responsibility_enabled:
+        if liable:
             if worker:
                 share = share_it
             elif owner:
@@ -349,17 +364,17 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             elif maker:
                 share = share_vendor
             else:
-                share = insurance.stake(S, st, k, i, static.owner, share_it, share_business, share_vendor)
+                share = insurance.stake(S, st, k, i, proprietor, share_it, share_business, share_vendor)
             if agent.firm and st.agent[k, i].insured:
                 share *= 1.0 - insurance.covered(sc)
                 share += insurance.premium_share(sc, w, st.agent[k, i], owner, share_business)
-        regression = p.regression if sees[3] and maker else p.public_regression
+        regression = own_regression if sees[3] and maker else public_regression
         obs = st.observation[k, i]
         if worker or owner or maker or st.rollback[k, i] > 0.0 or S.concerned[agent.role]:
-            reach = w.severity
+            reach = severity
             if sees[1] or modules.sees_reachability(S, st, k, i, owner):
-                reach = p.signal
-            hours = p.effort if sees[0] else static.effort
+                reach = signal
+            hours = own_effort if sees[0] else public_effort
             for mode in range(4):
                 undo = regression if mode == FULL or mode == EMERGENCY else 0.0
                 upgrade = mode != MITIGATE
@@ -388,21 +403,21 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             st.own[k, i, r, mode] = own
             obs[at + OWN + mode] = clip(own * scale)
         obs[at + PRESENT] = 1.0
-        obs[at + RISK] = clip(p.risk * scale)
-        obs[at + EFFORT] = clip(static.effort / sc.capacity_hours) if sc.capacity_hours > 0.0 else CLIP
-        obs[at + ALONE] = clip(0.1 * alone)
-        obs[at + RELEASED] = p.release <= w.t
-        obs[at + MITIGATED] = mitigated_on(p, day)
-        obs[at + CVSS] = 0.1 * p.cvss
-        obs[at + EPSS] = p.epss
-        obs[at + KEV] = p.kev
-        obs[at + EXPOSED] = service.exposed
-        obs[at + DUE] = min(max((p.due - w.t * sc.window_days) / 60.0, -1.0), 1.0)
-        obs[at + WAITING] = clip(0.25 * p.waited)
+        obs[at + RISK] = risk
+        obs[at + EFFORT] = effort
+        obs[at + ALONE] = shown_alone
+        obs[at + RELEASED] = released
+        obs[at + MITIGATED] = mitigated
+        obs[at + CVSS] = cvss
+        obs[at + EPSS] = epss
+        obs[at + KEV] = kev
+        obs[at + EXPOSED] = exposed
+        obs[at + DUE] = due
+        obs[at + WAITING] = waiting
         obs[at + REGRESSION] = regression
         obs[at + OWN_SERVICE] = owner
         obs[at + OWN_COMPONENT] = maker
-        obs[at + FAILED] = clip(0.5 * p.failed)
+        obs[at + FAILED] = failed
         obs[at + ON_MOTION] = 0.0
         obs[at + OWN_MOTION] = 0.0
 

@@ -40,6 +40,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     w.welfare = 0.0
     w.ledger_n = 0
     st.terminated[k] = False
+    w.booked = 0
     st.parts[k] = 0.0
     st.reward[k] = 0.0
     st.illegal[k] = 0
@@ -47,7 +48,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     st.ballots[k] = 0
     st.transfers[k] = 0
     window.start_episode(S, st, k, random.episode_seed(base_seed, 0))
-    observe.write(S, st, k, True)
+    observe.write(S, st, k, observe.ALL)
 
 
 @compiled_apart
@@ -56,7 +57,9 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     w = st.world[k]
     w.welfare = 0.0
     w.ledger_n = 0
-    st.parts[k] = 0.0
+    if w.booked:
+        st.parts[k] = 0.0
+        w.booked = 0
     st.terminated[k] = False
     if w.over:
         st.reward[k] = 0.0
@@ -76,33 +79,43 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
         over, passed = negotiate.propose(S, st, k)
     if passed:
         negotiate.carry(S, st, k)
-    everything = passed or w.levers != 0
+    changed = observe.GLOBALS if passed or w.levers != 0 else observe.EACH_STEP
     if over:
         if negotiate.close_motion(S, st, k):
             window.close_window(S, st, k)
-            everything = True
+            changed = observe.ALL
         else:
             negotiate.name_proposer(S, st, k)
-    sc = S.scenario[w.scenario]
-    for i in range(sc.na):
-        total = 0.0
-        for kind in range(st.parts.shape[2]):
-            total += st.parts[k, i, kind]
-        st.reward[k, i] = total / REWARD_SCALE_KEUR
-        st.agent[k, i].account += total
+    _pay(S, st, k, w)
     w.welfare_keur += w.welfare
     if w.over:
         st.terminated[k] = True
         _copy_totals(st, k)
         if autoreset:
-            observe.write(S, st, k, True)
+            observe.write(S, st, k, observe.ALL)
             for i in range(st.observation.shape[1]):
                 for n in range(st.observation.shape[2]):
                     st.final_observation[k, i, n] = st.observation[k, i, n]
             w.episode += 1
             window.start_episode(S, st, k, random.episode_seed(w.base_seed, w.episode))
     if not w.blind:
-        observe.write(S, st, k, everything)
+        observe.write(S, st, k, changed)
+
+
+@compiled
+def _pay(S, st, k, w):  # type: ignore[no-untyped-def]
+    """Rewards and accounts: what the step has booked for each agent, all kinds added up."""
+    agents = S.scenario[w.scenario].na
+    if not w.booked:
+        for i in range(agents):
+            st.reward[k, i] = 0.0
+        return
+    for i in range(agents):
+        total = 0.0
+        for kind in range(st.parts.shape[2]):
+            total += st.parts[k, i, kind]
+        st.reward[k, i] = total / REWARD_SCALE_KEUR
+        st.agent[k, i].account += total
 
 
 def _copy_totals_source() -> str:

@@ -35,9 +35,21 @@ def mix(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def stream(seed, purpose, window):  # type: ignore[no-untyped-def]
+    """What all draws of a purpose in a window have in common: a loop over uids works it out once."""
+    return mix(mix(uint64(seed) ^ mix(uint64(purpose))) ^ uint64(window))
+
+
+@compiled
+def uniform_of(common, uid):  # type: ignore[no-untyped-def]
+    """``uniform(seed, purpose, uid, window)``, where ``common`` is ``stream(seed, purpose, window)``."""
+    return float(mix(common ^ uint64(uid)) >> _S11) * _UNIT
+
+
+@compiled
 def key(seed, purpose, uid, window):  # type: ignore[no-untyped-def]
-    """The 64 bits that belong to (seed, purpose, uid, window); a loop over uids mixes the rest once."""
-    return mix(mix(mix(uint64(seed) ^ mix(uint64(purpose))) ^ uint64(window)) ^ uint64(uid))
+    """The 64 bits that belong to (seed, purpose, uid, window)."""
+    return mix(stream(seed, purpose, window) ^ uint64(uid))
 
 
 @compiled

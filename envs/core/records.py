@@ -130,6 +130,7 @@ WORLD = _record(
     ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
     ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),
     ("open_risk", "f8"), ("overdue", "i8"), ("open_n", "i8"), ("ledger_n", "i8"), ("welfare", "f8"),
+    ("booked", "i1"),  # money moved in the last step: the parts are not all 0
     *((name, "f8") for name in TOTALS),
 )  # fmt: skip
 WORLD_SERVICE = _record(

@@ -385,13 +385,15 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     for v in range(sc.ns):
         st.service[w.s0 + v].hit = -1
     reached = 0
+    common = random.stream(w.seed, random.ATTEMPT, window)
+    last = min(window, sc.windows - 1)
+    multiplier = sc.attempt_multiplier
     for n in range(sc.nc):
         c = st.cve[w.c0 + n]
-        if c.known > min(window, sc.windows - 1):
+        if c.known > last:
             continue
-        static = S.cve[sc.c0 + n]
-        draw = random.uniform(w.seed, random.ATTEMPT, static.uid, window)
-        attempted = draw < c.breadth * c.window_probability * sc.attempt_multiplier
+        draw = random.uniform_of(common, S.cve[sc.c0 + n].uid)
+        attempted = draw < c.breadth * c.window_probability * multiplier
         if attempted and sc.incident_loss == 0:
             reached = _enter(S, st, k, n, window, reached)
         if attempted or c.window_probability > NEGLIGIBLE:
@@ -524,10 +526,12 @@ def _drift(S, st, k):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     if w.t == sc.threat_shift_window:
         _shift_threat(S, st, k)
+    common = random.stream(w.seed, random.EPSS, w.t)
+    moved = sc.epss_jump_probability + sc.epss_decline_probability
     for n in range(sc.nc):
         uid = S.cve[sc.c0 + n].uid
-        u = random.uniform(w.seed, random.EPSS, uid, w.t)
-        if u >= sc.epss_jump_probability + sc.epss_decline_probability:
+        u = random.uniform_of(common, uid)
+        if u >= moved:
             continue
         c = st.cve[w.c0 + n]
         jump = u < sc.epss_jump_probability
