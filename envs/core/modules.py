@@ -1,11 +1,12 @@
 """The platform's modules: what they cost, what they bring, and what pooling puts at risk.
 
 A module's cost is one fixed part, however many use it, and a part for each: what pooling is worth follows from that.
+What scanning, prioritising, bots and forecasts bring is played out, or, with ``modules_table``, their measured worth.
 """
 
 from __future__ import annotations
 
-from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PRIORITISE, SCAN
+from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PATCH_BOT, PRIORITISE, SCAN
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.switches import disclosing
 from patchpact.envs.core import random
@@ -17,9 +18,11 @@ _MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
 
 @compiled_apart
 def scan(S, st, k):  # type: ignore[no-untyped-def]
-    """Services of firms with the scanning module show their true state."""
+    """Services of firms with the scanning module show their true state, unless its worth is looked up."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
+    if sc.modules_table:
+        return
     for j in range(sc.np):
         v = S.patch[sc.p0 + j].service
         if st.agent[k, S.service[sc.s0 + v].owner].modules & SCAN:
@@ -29,8 +32,9 @@ def scan(S, st, k):  # type: ignore[no-untyped-def]
 
 @compiled
 def sees_reachability(S, st, k, i, owner):  # type: ignore[no-untyped-def]
-    """A firm with the prioritising module sees the signal of its own services' findings."""
-    return owner and st.agent[k, i].modules & PRIORITISE != 0
+    """A firm with the prioritising module sees the signal of its own findings, unless its worth is looked up."""
+    table = S.scenario[st.world[k].scenario].modules_table
+    return owner and table == 0 and st.agent[k, i].modules & PRIORITISE != 0
 
 
 @compiled_apart
@@ -63,10 +67,23 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
     if sc.platform >= 0:
         w.value_created_keur -= book(S, st, k, sc.platform, nature(st), POOL, w.support_level * sc.support_price_keur)
     for i in range(sc.na):
-        if st.agent[k, i].modules & FORECAST:
+        taken = st.agent[k, i].modules
+        if taken & FORECAST:
             gain = sc.forecast_gain * S.agent[sc.a0 + i].budget
             book_return(S, st, k, i, RETURNS, gain)
+        worth = _worth(sc, taken) * S.agent[sc.a0 + i].services
+        book_return(S, st, k, i, RETURNS, worth)
+        w.value_created_keur += worth
     _measure(S, st, k, sc, w, seller)
+
+
+@compiled
+def _worth(sc, taken):  # type: ignore[no-untyped-def]
+    """k€ a service and window that a firm's modules bring beside what they do in play: looked up, or the scenario's."""
+    worth = sc.scan_worth_keur if taken & SCAN else 0.0
+    worth += sc.prioritise_worth_keur if taken & PRIORITISE else 0.0
+    worth += sc.patch_bot_worth_keur if taken & PATCH_BOT else 0.0
+    return worth + (sc.forecast_worth_keur if taken & FORECAST else 0.0)
 
 
 @compiled

@@ -33,7 +33,7 @@ from patchpact.envs.core.records import (
     SERVICE,
     Static,
 )
-from patchpact.envs.core.tables import measured_curve, measured_returns
+from patchpact.envs.core.tables import measured_curve, measured_proof, measured_returns, measured_worths
 from patchpact.scenarios import CORE_ROLES, PARAMETERS, AgentSpec, Scenario, ScenarioError
 from patchpact.scenarios.errors import closest
 
@@ -232,6 +232,8 @@ def _pack_one(
     head["platform"] = next((agents[a.name] for a in seated if a.platform), -1)
     head["firms"], head["small"] = agent_rows["firm"].sum(), agent_rows["small"].sum()
     head["curve"], head["leak_rate"] = _measurement(parameters)
+    for name, value in _looked_up(scenario, int(head["firms"])).items():
+        head[name] = value
     measured = measured_returns() if parameters["reserve_table"] else np.zeros(0)
     head["returns"][: len(measured)], head["returns_n"] = measured, len(measured)
     head["sells_floor"] = parameters["recognition"] == recognition.second_price.NAME
@@ -247,16 +249,40 @@ def _measurement(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], ND
     """What pooled measurement finds by tier and firms, and how likely a leak is by tier: measured, or from formulas.
 
     ``1 - exp(-firms / pool)`` of the uplift, whatever the tier; ``leak_probability * exp(b (epsilon - 4))``, with b
-    ``leak_by_epsilon`` and 16 for none.
+    ``leak_by_epsilon`` and 16 for none. With ``noise_enabled`` off all tiers are as the one without noise.
     """
     if parameters["measurement_table"]:
         found, leak = measured_curve()
-        return found, 1.0 - (1.0 - leak) ** float(parameters["window_days"])
-    firms = np.arange(1, POOL_SIZES + 1)
-    found = 1.0 - np.exp(-firms / float(parameters["measurement_pool"]))
-    epsilons = np.minimum(EPSILONS, 16.0)
-    leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
-    return np.tile(found, EPSILON_TIERS), np.minimum(leak, 1.0)
+        leak = 1.0 - (1.0 - leak) ** float(parameters["window_days"])
+    else:
+        firms = np.arange(1, POOL_SIZES + 1)
+        found = np.tile(1.0 - np.exp(-firms / float(parameters["measurement_pool"])), EPSILON_TIERS)
+        epsilons = np.minimum(EPSILONS, 16.0)
+        leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
+        leak = np.minimum(leak, 1.0)
+    if not parameters["noise_enabled"]:
+        noiseless = EPSILONS.index(math.inf)
+        found = np.tile(found.reshape(EPSILON_TIERS, POOL_SIZES)[noiseless], EPSILON_TIERS)
+        leak = np.full(EPSILON_TIERS, leak[noiseless])
+    return found, leak
+
+
+def _looked_up(scenario: Scenario, firms: int) -> dict[str, float]:
+    """Parameters in whose place measured tables stand, where the scenario has their switches on.
+
+    Where a module's worth is looked up, what it does in play is off: hours of bots, gains of forecasts (and, in
+    ``modules``, what scans and priorities show).
+    """
+    parameters = scenario.parameters
+    found: dict[str, float] = {}
+    if parameters["modules_table"]:
+        weeks = float(parameters["window_days"]) / 7.0
+        found = {name: weeks * worth for name, worth in measured_worths(firms).items()}
+        found |= {"bot_hours": 0.0, "forecast_gain": 0.0}
+    if parameters["claims_table"]:
+        known_exploited = sum(finding.kev for finding in scenario.findings)
+        found["proof_cost_keur"], found["unproven_haircut"] = measured_proof(known_exploited)
+    return found
 
 
 def _pack_services(

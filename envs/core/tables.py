@@ -1,4 +1,5 @@
-"""Measured tables as the core looks them up: what pooled measurement finds, and what the investor's reserve earns.
+"""Measured tables as the core looks them up: what pooled measurement finds, what the investor's reserve earns, what
+modules bring, and what a proof costs.
 
 They come with the package and say where their numbers come from; ``patchpact calibrate`` measures them anew.
 """
@@ -11,12 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.envs.core.records import EPSILONS, MOST_RETURNS, POOL_SIZES
-from patchpact.scenarios.tables import bundled, read_table
+from patchpact.scenarios.tables import TableError, bundled, read_table
 
 PERSONS = 1000
 """Persons a tenant in the table's rows that are taken: what a small firm has."""
 STRATEGY = "equal_weight_return"
 """Column of weekly returns: every asset alike, which needs no forecast."""
+WORTHS = {
+    "scan_worth_keur": "scan",
+    "prioritise_worth_keur": "prioritise",
+    "patch_bot_worth_keur": "patch-bot",
+    "forecast_worth_keur": "forecast",
+}
+"""Parameters that the table of modules stands for, and its names of the modules."""
+FIGURE, SHARED, SERVICES = "account_shapley", " in one world", 10
+"""The figure taken, the groups that it is taken from (``4 in one world``), and the services of a tenant there."""
+MEND = "measure anew, without --small"
+DAYS = 14
+"""Oldest age in days that a firm proves its open findings to be, as deadlines for known exploited ones have it."""
 
 
 @cache
@@ -51,3 +64,58 @@ def measured_returns() -> NDArray[np.float64]:
         TableError: for a table without provenance or without the column.
     """
     return np.array(read_table(bundled("portfolio"), (STRATEGY,)).numbers(STRATEGY))[-MOST_RETURNS:]
+
+
+def measured_worths(firms: int) -> dict[str, float]:
+    """What modules bring a firm, k€ a service and week, by parameter.
+
+    A tenant's own account, on average over the orders in which modules may come: all together bring the sum. Between
+    measured numbers of tenants it is interpolated, beyond them it stays.
+
+    Args:
+        firms: that share the world.
+
+    Raises:
+        TableError: for a table without provenance or without a module's rows.
+    """
+    return {name: float(np.interp(firms, *_worth_by_tenants()[module])) / SERVICES for name, module in WORTHS.items()}
+
+
+@cache
+def _worth_by_tenants() -> dict[str, tuple[list[int], list[float]]]:
+    """Numbers of tenants in one world, and what each of the modules brought a tenant there, k€ a week."""
+    table = read_table(bundled("modules"), ("group", "module", "figure", "value"))
+    found: dict[str, dict[int, float]] = {module: {} for module in WORTHS.values()}
+    for row, value in zip(table.rows, table.numbers("value"), strict=True):
+        if row["figure"] == FIGURE and row["module"] in found and row["group"].endswith(SHARED):
+            found[row["module"]][int(row["group"].removesuffix(SHARED))] = value
+    for module, worth in found.items():
+        if not worth:
+            raise TableError(table.where, module, f"no {FIGURE} in a world of tenants", MEND)
+    return {module: (sorted(worth), [worth[tenants] for tenants in sorted(worth)]) for module, worth in found.items()}
+
+
+def measured_proof(findings: int) -> tuple[float, float]:
+    """What it costs to prove the ages of so many open findings, k€, and what an unproven claim counts.
+
+    Taken from the smallest number of leaves measured that holds them, else from the largest.
+
+    Raises:
+        TableError: for a table without provenance, without these columns or without a proof of ages.
+    """
+    leaves, costs, haircuts = _age_proofs()
+    place = min(int(np.searchsorted(leaves, findings)), len(leaves) - 1)
+    return float(costs[place]), float(haircuts[place])
+
+
+@cache
+def _age_proofs() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    names = ("leaves", "cost_keur", "haircut")
+    table = read_table(bundled("claims"), ("type", "days", *names))
+    ages = np.array(table.texts("type")) == "age"
+    mine = ages & (np.array(table.numbers("days")) == DAYS)
+    if not mine.any():
+        raise TableError(table.where, "type", f"no proof of ages up to {DAYS} days", MEND)
+    leaves, costs, haircuts = (np.array(table.numbers(name))[mine] for name in names)
+    order = np.argsort(leaves)
+    return leaves[order], costs[order], haircuts[order]
