@@ -246,7 +246,7 @@ def refresh_rows(S, st, k, opened, planned):  # type: ignore[no-untyped-def]
             row.unlocked = unlocked_risk(S, st, k, row.patch)
         if opened or planned or row.stale:
             if opened or row.stale:
-                _read_row(S, st, k, r, sc)
+                _read_row(S, st, k, r, sc, opened)
             _plan_row(S, st, k, r, sc, met)
         feasible_modes(S, st, k, r, met)
 
@@ -264,8 +264,9 @@ def _clear_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
-    """A row's gains, labour and facts, public and as each agent sees them; all but the downtime it would add.
+def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
+    """A row's gains and labour, public and as each agent sees them, and where a window ``opened`` its facts; all but
+    the downtime it would add.
 
     Gains are for work in the middle of the window (an emergency change is half a window earlier), at the present
     estimate of risk for all windows left and the tail.
@@ -349,6 +350,7 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
     due = min(max((p.due - w.t * sc.window_days) / 60.0, -1.0), 1.0)
     waiting = clip(0.25 * p.waited)
     failed = clip(0.5 * p.failed)
+    public = (full_risk, early, brief, rollback_all, warranty, fee, support, fine, fine_emergency, rate)
     for i in range(sc.na):
         agent = S.agent[sc.a0 + i]
         sees = S.sees[agent.role]
@@ -375,26 +377,12 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             if sees[1] or modules.sees_reachability(S, st, k, i, owner):
                 reach = signal
             hours = own_effort if sees[0] else public_effort
-            for mode in range(4):
-                undo = regression if mode == FULL or mode == EMERGENCY else 0.0
-                upgrade = mode != MITIGATE
-                gain = brief
-                if upgrade:
-                    gain = (1.0 - regression) * (full_risk + (early if mode == EMERGENCY else 0.0))
-                st.before_downtime[k, i, r, mode] = role_interest(
-                    agent.role,
-                    share,
-                    reach * gain,
-                    hours * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate if worker else 0.0,
-                    undo * st.rollback[k, i],
-                    undo * rollback_all,
-                    warranty,
-                    fee if upgrade else 0.0,
-                    support if upgrade else 0.0,
-                    (fine_emergency if mode == EMERGENCY else fine) * (1.0 - regression) if upgrade and worker else 0.0,
-                    owner,
-                    maker,
-                )
+            stakes = (agent.role, share, reach, hours, regression, st.rollback[k, i], worker, owner, maker)
+            # one call a mode, so that each is compiled for its mode
+            st.before_downtime[k, i, r, FULL] = _stake(sc, FULL, stakes, public)
+            st.before_downtime[k, i, r, CANARY] = _stake(sc, CANARY, stakes, public)
+            st.before_downtime[k, i, r, MITIGATE] = _stake(sc, MITIGATE, stakes, public)
+            st.before_downtime[k, i, r, EMERGENCY] = _stake(sc, EMERGENCY, stakes, public)
         else:
             for mode in range(4):
                 st.before_downtime[k, i, r, mode] = 0.0
@@ -402,6 +390,9 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
             own = st.before_downtime[k, i, r, mode]
             st.own[k, i, r, mode] = own
             obs[at + OWN + mode] = clip(own * scale)
+        obs[at + REGRESSION] = regression
+        if not opened:
+            continue
         obs[at + PRESENT] = 1.0
         obs[at + RISK] = risk
         obs[at + EFFORT] = effort
@@ -414,12 +405,39 @@ def _read_row(S, st, k, r, sc):  # type: ignore[no-untyped-def]
         obs[at + EXPOSED] = exposed
         obs[at + DUE] = due
         obs[at + WAITING] = waiting
-        obs[at + REGRESSION] = regression
         obs[at + OWN_SERVICE] = owner
         obs[at + OWN_COMPONENT] = maker
         obs[at + FAILED] = failed
         obs[at + ON_MOTION] = 0.0
         obs[at + OWN_MOTION] = 0.0
+
+
+@compiled
+def _stake(sc, mode, own, public):  # type: ignore[no-untyped-def]
+    """What an agent expects of a patch in a mode (k€), before the downtime that it would add to the window."""
+    role, share, reach, hours, regression, rollback, worker, owner, maker = own
+    full_risk, early, brief, rollback_all, warranty, fee, support, fine, fine_emergency, rate = public
+    undo = regression if mode == FULL or mode == EMERGENCY else 0.0
+    gain = brief
+    if mode != MITIGATE:
+        gain = (1.0 - regression) * (full_risk + (early if mode == EMERGENCY else 0.0))
+    saved = 0.0
+    if mode != MITIGATE and worker:
+        saved = (fine_emergency if mode == EMERGENCY else fine) * (1.0 - regression)
+    return role_interest(
+        role,
+        share,
+        reach * gain,
+        hours * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate if worker else 0.0,
+        undo * rollback,
+        undo * rollback_all,
+        warranty,
+        fee if mode != MITIGATE else 0.0,
+        support if mode != MITIGATE else 0.0,
+        saved,
+        owner,
+        maker,
+    )
 
 
 @compiled
