@@ -29,7 +29,7 @@ from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training import stats
 from patchpact.training.audit_game import AuditGame, fictitious_play
-from patchpact.training.evaluate import agents_of, play
+from patchpact.training.evaluate import agents_of, begin, play
 from patchpact.training.inequalities import kept, ratios
 from patchpact.training.stats import Estimate
 
@@ -54,8 +54,8 @@ stances. `no` in the column `moves` means that the interval is not on the expect
 {short}
 """
 WHY = {
-    "premiums that follow risk": "the account that votes rest on leaves out that a patch lowers the premium, so that "
-    "insured voters see their uncovered part alone; whoever reckons with premiums wants more (worked out)",
+    "premiums that follow risk": "a common premium gives every insured firm a stake in everybody's patches; where it "
+    "follows risk, owners vote for more, and the other firms whose revenue runs through the service for none",
     "capped equity: 1 k€ left, audited often": "interest alone rewards claims here, and so little of it that even the "
     "last 1 k€ outweighs it; where more is to be won by a claim (the textbook game) the cap brings lying back",
     "adaptive rules after a threat shift (stewards-selfish)": "dearer fines carry no further motion, since those who "
@@ -132,6 +132,10 @@ def rows(world: Scenario, worlds: int) -> Iterator[dict[str, object]]:
                pair("motions_passed", equal, negligent))  # fmt: skip
     low, high = (played(INSURED_SELFISH, insurance_pass_through=at) for at in (0.0, 1.0))
     yield _row("premiums that follow risk", "patches done", "played", True, pair("patches_done", low, high))
+    for voter, rises in (("the owner", True), ("other firms", False)):
+        yield _row("premiums that follow risk", f"votes of {voter} in favour", "played", rises, tuple(
+            _favour(world.with_parameters(insurance_pass_through=at), seeds)[voter] for at in (0.0, 1.0)
+        ))  # fmt: skip
     yield _row("premiums that follow risk", "share of efficient plans that an insured owner wants", "worked out",
                True, _appetite(world, seeds))  # fmt: skip
     yield from _audits(world, played)
@@ -149,6 +153,27 @@ def rows(world: Scenario, worlds: int) -> Iterator[dict[str, object]]:
         name = f"adaptive rules after a threat shift ({policy})"
         yield _row(name, "welfare, k€", "played", True, pair("welfare_keur", frozen, adaptive))
         yield _row(name, "deadlines missed", "played", False, pair("deadlines_missed", frozen, adaptive))
+
+
+def _favour(world: Scenario, seeds: range) -> dict[str, NDArray[np.float64]]:
+    """By world: the share of motions for which the service's owner votes, and other firms that may."""
+    worlds, players, seen = begin(world, find(INSURED_SELFISH), seeds)
+    state, static = worlds.engine.state, worlds.engine.static
+    count = len(seeds)
+    asked, given = (dict.fromkeys(("the owner", "other firms"), np.zeros(count)) for _ in range(2))
+    running = np.ones(count, np.bool_)
+    while running.any():
+        voted = (state.world["voting"] != 0) & running
+        on_table = state.row["patch"][np.arange(count), np.maximum(state.world["row"], 0)]
+        owner = static.patch["owner"][np.maximum(on_table, 0)][:, None] == np.arange(static.agent.shape[0])
+        voter = (state.agent["may_vote"] != 0) & voted[:, None]
+        seen, _, ended, _, _ = worlds.step(players(seen))
+        for name, group in (("the owner", owner), ("other firms", ~owner & (static.agent["firm"] != 0))):
+            asked[name] = asked[name] + (voter & group).sum(1)
+            given[name] = given[name] + (voter & group & (state.ballots > 0)).sum(1)
+        running &= ~ended
+    worlds.close()
+    return {name: given[name] / np.maximum(asked[name], 1) for name in asked}
 
 
 def _appetite(world: Scenario, seeds: range) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
