@@ -251,6 +251,7 @@ def _votes(world: Scenario, seeds: range) -> tuple[list[dict[str, Any]], stats.E
     rows = [
         {"voter": name, "motions": float(counts[:, i, 1].mean()), "approves": _ratio(counts[:, i])}
         for i, name in enumerate(names)
+        if counts[:, i, 1].any()  # insurer and auditor have no vote
     ]
     return rows, _ratio(split)
 

@@ -20,6 +20,12 @@ def test_a_scenario_without_the_wider_game_has_none():
     assert inequalities(load_scenario("toy-v1"), SEEDS) == []
 
 
+@pytest.mark.parametrize("scenario", ["symbiosis-v1", "boutique-market-v1", "boutique-esg-v1"])
+def test_they_hold_in_every_bundled_scenario_that_has_the_wider_game(scenario):
+    rows = inequalities(load_scenario(scenario), range(32))
+    assert rows and [row["check"] for row in rows if not row["holds"]] == []
+
+
 def test_those_that_apply():
     assert set(found()) == {"a false", "claiming nothing", "share of", "a lower", "leaks of"}
     assert "a proof" in found(proofs_enabled=True)
