@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from patchpact.scenarios.importers.findings_file import import_findings
 from patchpact.scenarios.importers.records import ImportedReport, RawFinding
 from patchpact.scenarios.importers.reports import grype, osv, sarif, trivy
@@ -179,3 +181,26 @@ def test_what_a_tool_left_out_by_vex_is_listed_with_author_and_product(tmp_path:
 
     (left,) = import_findings([FIXTURES / "grype.json"]).suppressed
     assert (left.finding.id, left.statement.author) == ("CVE-2099-0009", "a VEX file that grype read")
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "logical", "purl", "component"),
+    [
+        ("docker scout", "  Package  : pkg:npm/qs@6.7.0 \n  Fixed version  : 6.7.3 \n", "", "pkg:npm/qs@6.7.0", "qs"),
+        ("docker scout", "found", "pkg:npm/qs@6.7.0", "pkg:npm/qs@6.7.0", "qs"),
+        ("Snyk Open Source", "This file introduces a vulnerable qs package.", "qs@6.7.0", "", "qs"),
+        ("Snyk Open Source", "found", "no package here", "", ""),
+    ],
+)
+def test_sarif_packages_in_purls_and_logical_locations(
+    tool: str, text: str, logical: str, purl: str, component: str
+) -> None:
+    place = {"physicalLocation": {"artifactLocation": {"uri": "package.json"}}}
+    result = {
+        "ruleId": "CVE-2022-24999", "message": {"text": text},
+        "locations": [{**place, "logicalLocations": [{"fullyQualifiedName": logical}]}],
+    }  # fmt: skip
+    run = {"tool": {"driver": {"name": tool}}, "results": [result]}
+    (finding,) = sarif.read(json.dumps({"version": "2.1.0", "runs": [run]}), "x.sarif").findings
+    assert (finding.component, finding.purl, finding.path) == (component, purl, "package.json")
+    assert finding.version == ("6.7.0" if component else "") and finding.kind == "sca"
