@@ -279,7 +279,9 @@ class _Reader:
             if secret:
                 for key, value, place in self._secret(workload, secret, row.line):
                     name = f"{text(row.get('prefix'))}{key}"
-                    yield from self._hidden(workload, name, value, f"{place}; {workload.file}: line {row.line} (envFrom)")
+                    yield from self._hidden(
+                        workload, name, value, f"{place}; {workload.file}: line {row.line} (envFrom)"
+                    )
         for variable in items(container.get("env")):
             row = mapping(variable)
             name = text(row.get("name"))
@@ -334,7 +336,11 @@ class _Reader:
             return
         for key, value in found.data.items():
             if not wanted or text(key) == wanted:
-                yield text(key), text(value), f"{found.file}: line {found.data.line_of(key)} (Secret/{found.name} {text(key)})"
+                yield (
+                    text(key),
+                    text(value),
+                    f"{found.file}: line {found.data.line_of(key)} (Secret/{found.name} {text(key)})",
+                )
 
     def _of_secret_files(self, workload: Workload, secret: Located) -> Iterator[Mention]:
         """Hosts in a Secret that is mounted as files."""

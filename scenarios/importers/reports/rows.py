@@ -29,7 +29,10 @@ def header_of(text: str) -> list[str]:
 
 
 def csv_rows(
-    text: str, name: str, required: Sequence[str], before: int = 0,
+    text: str,
+    name: str,
+    required: Sequence[str],
+    before: int = 0,
     columns_of: Callable[[list[str]], list[str]] | None = None,
 ) -> Iterator[Record]:
     """The rows under a header that has the `required` columns; blank lines are passed over.

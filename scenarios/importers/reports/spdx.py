@@ -23,7 +23,9 @@ _UNREAD = frozenset({
 
 def detect(text: str, name: str) -> bool:
     """Whether the file begins like SPDX; SPDX 3 is taken too, to say that it is not read."""
-    return re.search(r'"(?:spdxVersion|SPDXID)"\s*:', text) is not None or bool(_THREE.search(text) or _TAGGED.match(text))
+    return re.search(r'"(?:spdxVersion|SPDXID)"\s*:', text) is not None or bool(
+        _THREE.search(text) or _TAGGED.match(text)
+    )
 
 
 def read(text: str, name: str) -> ImportedReport:

@@ -54,7 +54,9 @@ def tagged_document(text: str, name: str) -> dict[str, Any]:
         elif tag == "ExternalRef":
             parts = value.split()
             if len(parts) < 3:
-                raise ScenarioError(name, f"line {number}", "is no reference", "write `ExternalRef: CATEGORY type locator`")
+                raise ScenarioError(
+                    name, f"line {number}", "is no reference", "write `ExternalRef: CATEGORY type locator`"
+                )
             if package is not None:
                 package["externalRefs"].append({"referenceType": parts[1], "referenceLocator": parts[2]})
         elif package is not None and tag in _PACKAGE_TAGS:

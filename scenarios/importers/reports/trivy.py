@@ -86,7 +86,11 @@ def read(text: str, name: str) -> ImportedReport:
     for key, words in left_out.items():
         if report.totals.get(key):
             report.warnings.append(f"{name}: not imported: {report.totals[key]} {words}")
-    totals = {"findings": len(report.findings) - report.totals.get("suppressed by VEX", 0), **counted("severity", report.severities), **report.totals}
+    totals = {
+        "findings": len(report.findings) - report.totals.get("suppressed by VEX", 0),
+        **counted("severity", report.severities),
+        **report.totals,
+    }
     return ImportedReport(
         findings=tuple(report.findings), statements=tuple(report.statements), components=tuple(report.components),
         warnings=tuple(report.warnings), totals=totals,

@@ -102,9 +102,19 @@ def test_of_secrets_only_declared_hosts_are_taken(tmp_path: Path) -> None:
         + _workload("db", "name: x") + _workload("cache", "name: x")
     )  # fmt: skip
     graph = _written(tmp_path, text)
-    assert _stated(graph) == {("a", "db"), ("a", "cache"), ("a", "b"), ("b", "cache"), ("c", "db"), ("c", "cache"), ("c", "b")}
+    assert _stated(graph) == {
+        ("a", "db"),
+        ("a", "cache"),
+        ("a", "b"),
+        ("b", "cache"),
+        ("c", "db"),
+        ("c", "cache"),
+        ("c", "b"),
+    }
     evidence = {(edge.source, edge.target): edge.evidence for edge in graph.edges}
-    assert evidence["a", "db"] == "k.yaml: line 4 (Secret/s DATABASE_URL); k.yaml: line 14 (envFrom)", evidence["a", "db"]
+    assert evidence["a", "db"] == "k.yaml: line 4 (Secret/s DATABASE_URL); k.yaml: line 14 (envFrom)", evidence[
+        "a", "db"
+    ]
     said = repr(graph)
     assert all(word not in said for word in ("t0pS3cret", "secret-host", "hidden-host", hidden))
     (missing,) = [text for text in graph.warnings if "Secrets that no file declares" in text]

@@ -146,7 +146,17 @@ def test_wrong_cells_are_named(rows: str, field: str) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_rows_in_the_words_of_other_tools(delimiter: str) -> None:
-    header = ["Title", "CVE", "Vulnerability ID", "CWE", "Severity", "File Path", "Line", "Component Name", "Installed Version"]
+    header = [
+        "Title",
+        "CVE",
+        "Vulnerability ID",
+        "CWE",
+        "Severity",
+        "File Path",
+        "Line",
+        "Component Name",
+        "Installed Version",
+    ]
     rows = [
         ["Queries", "", "", "89", "High", "cart/a.py", "3", "", ""],
         ["", "CVE-2099-1", "", "", "Critical", "", "", "qs", "6.7.0"],
@@ -192,7 +202,13 @@ def test_spdx_tag_value_says_the_same() -> None:
     assert spdx.detect(TAGS, "bom.spdx")
     report = spdx.read(TAGS, "bom.spdx")
     (qs,) = report.components
-    assert (qs.name, qs.version, qs.purl, qs.image, qs.direct) == ("qs", "6.7.0", "pkg:npm/qs@6.7.0", "shop/cart:1.4.0", True)
+    assert (qs.name, qs.version, qs.purl, qs.image, qs.direct) == (
+        "qs",
+        "6.7.0",
+        "pkg:npm/qs@6.7.0",
+        "shop/cart:1.4.0",
+        True,
+    )
     assert "1 packages have neither version nor purl" in report.warnings[0] and report.totals["packages"] == 3
 
 
