@@ -376,7 +376,7 @@ class Cluster:
     def _warn(self) -> None:
         if self.secrets:
             self.warnings.append(
-                f"of {len(self.secrets)} Secrets only hosts that these files declare are taken, and nothing else is kept"
+                f"of {len(self.secrets)} Secrets only hosts that these files declare are taken, nothing else is kept"
             )
         if self._again:
             self.warnings.append(f"{self._again} objects stand more than once: the last is taken")

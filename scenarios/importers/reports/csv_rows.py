@@ -1,7 +1,7 @@
 """Findings as rows, CSV or JSON, in the columns of this project's findings files and of imported findings.
 
-CSV has a header of columns, JSON is a list of objects or one under `findings`. Needed are a vulnerability
-(`cve`, `id` or at least `cwe`) and what it is in: a `component`, a `path` or a `url`. Other tools' words for the same columns are
+CSV has a header of columns, JSON is a list of objects or one under `findings`. Needed are a vulnerability (`cve`, `id`
+or at least `cwe`) and what it is in: a `component`, a `path` or a `url`. Other tools' words for the same columns are
 understood (`_OTHER_WORDS`), in any case, and semicolons or tabs for commas. An unknown column close to a known one is
 an error: it is most likely a slip. Any other is left out, which a warning says.
 """
@@ -45,9 +45,14 @@ _OTHER_WORDS = {
     ),
     "version": ("component_version", "package_version", "installed_version", "installed", "current_version"),
     "fixed_version": ("fix_version", "fixed_in", "fixed", "fix", "patched_version", "fix_versions", "fixed_versions"),
-    "cve": ("cve_id", "cves", "cve_ids", "vulnerability", "vulnerability_id", "vulnerabilityid", "vuln_id", "vulnerability_ids"),
+    "cve": (
+        "cve_id", "cves", "cve_ids", "vulnerability", "vulnerability_id", "vulnerabilityid", "vuln_id",
+        "vulnerability_ids",
+    ),
     "id": ("rule", "rule_id", "ruleid", "check_id", "test_id", "finding_id", "issue_id"),
-    "cvss": ("cvss_score", "cvssv3_score", "cvss3_score", "cvss_base_score", "base_score", "cvss_v3", "cvssv3_base_score"),
+    "cvss": (
+        "cvss_score", "cvssv3_score", "cvss3_score", "cvss_base_score", "base_score", "cvss_v3", "cvssv3_base_score",
+    ),
     "cvss_vector": ("vector", "cvssv3", "cvssv3_vector", "cvss_v3_vector"),
     "severity": ("risk", "priority", "level"),
     "epss": ("epss_score",),
