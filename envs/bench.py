@@ -10,10 +10,12 @@ import numpy as np
 
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.parallel import PatchpactEnv
-from patchpact.scenarios import Scenario, generate
+from patchpact.scenarios import PARAMETERS, Scenario, generate
 
 STEPS_PER_CALL = 32
 SERVICES = (10, 30, 100, 300, 1000, 3000, 10_000)
+TABLES = tuple(name for name in PARAMETERS if name.endswith("_table"))
+"""Switches of measured tables that the core looks up."""
 
 
 def bench_core(scenario: Scenario, num_envs: int = 256, threads: int = 1, seconds: float = 5.0) -> dict[str, Any]:
@@ -119,3 +121,54 @@ def bench_scale(scenario: Scenario, services: Sequence[int] = SERVICES, seconds:
             sizes, costs = (np.log([float(one[name]) for one in rows]) for name in ("services", "us_per_env_step"))
             row["exponent"] = float(np.polyfit(sizes, costs, 1)[0])
     return rows
+
+
+def bench_tables(scenario: Scenario, num_envs: int = 256, seconds: float = 5.0, turns: int = 50) -> dict[str, Any]:
+    """Speed of the core with all measured tables looked up, relative to none, on one thread.
+
+    Both play in turns, one first and then the other, and processor time is counted, so that other work on the
+    machine tells little. The game differs too: where tables stand for modules' play, that play is not computed.
+
+    Args:
+        scenario: its switches of tables are set, all else is as it is.
+        num_envs: worlds side by side.
+        seconds: processor time for all of it, about.
+        turns: pairs of measurements, at least 2.
+
+    Returns:
+        ``scenario``, ``tables`` (how many), ``env_steps_per_cpu_second_with`` and ``_without``, the median ``ratio`` of
+        them over turns, and ``ratio_low`` and ``ratio_high``, its quartiles.
+    """
+    sides = [scenario.with_parameters(**dict.fromkeys(TABLES, on)) for on in (True, False)]
+    engines = [Engine([side], num_envs, threads=1) for side in sides]
+    actions = [np.zeros((num_envs, engine.num_agents), np.int64) for engine in engines]
+    done = [0, 0]
+
+    def run(side: int, steps: int) -> float:
+        start = time.process_time()
+        engines[side].step_at_random(0, done[side], actions[side], steps)
+        done[side] += steps
+        return time.process_time() - start
+
+    for side, engine in enumerate(engines):
+        engine.reset(np.arange(num_envs, dtype=np.uint64))
+        run(side, STEPS_PER_CALL)
+    once = max(run(0, STEPS_PER_CALL), 1e-6)
+    steps = STEPS_PER_CALL * max(1, round(seconds / (2 * turns * once)))
+    spent = np.zeros((turns, 2))
+    for turn in range(turns):
+        for side in (0, 1) if turn % 2 else (1, 0):
+            spent[turn, side] = run(side, steps)
+    for engine in engines:
+        engine.close()
+    speeds = turns * steps * num_envs / spent.sum(0)
+    low, ratio, high = np.quantile(spent[:, 1] / spent[:, 0], (0.25, 0.5, 0.75))
+    return {
+        "scenario": scenario.id,
+        "tables": len(TABLES),
+        "env_steps_per_cpu_second_with": float(speeds[0]),
+        "env_steps_per_cpu_second_without": float(speeds[1]),
+        "ratio": float(ratio),
+        "ratio_low": float(low),
+        "ratio_high": float(high),
+    }

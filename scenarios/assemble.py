@@ -59,6 +59,7 @@ class Description:
     vendors: Mapping[str, str | None] = field(default_factory=dict)
     unconfirmed: str = "drop"
     fixes: str = "drawn"
+    prerequisites: str = "drawn"
     seed: int = 0
     parameters: Mapping[str, Value] = field(default_factory=dict)
     sources: Sequence[str] = ()
@@ -93,7 +94,7 @@ def assemble(described: Description) -> Scenario:
     pairs = zip(finding_rows, findings, strict=True)
     left = [(row, finding) for row, finding in pairs if (row.service, row.component) not in stated]
     patches = build_patches(left, component_rows, lookup, maker)
-    patches = add_prerequisites(patches, lookup, edges, seed, notes)
+    patches = add_prerequisites(patches, lookup, edges, seed, notes, drawn=described.prerequisites == "drawn")
     if described.patches:
         patches = _stated_patches(described.patches, findings, patches, lookup, vendors, where)
     scenario = Scenario(

@@ -318,6 +318,7 @@ def _from_file(
             vendors=file.vendors,
             unconfirmed=_unconfirmed(options, file.unconfirmed, where),
             fixes=file.fixes,
+            prerequisites=file.prerequisites,
             seed=_seed(options, file.seed, where),
             parameters=parameters,
             sources=file.sources,

@@ -5,6 +5,8 @@ Every prerequisite made here is an assumption, by four rules a maintainer would 
 2. a runtime's new version needs one library that breaks on it upgraded first;
 3. a framework comes before its plug-ins in the same service;
 4. a wire format (protobuf, gRPC, messaging) is upgraded at the callee before the caller.
+A scenario may switch the rules off (`prerequisites: stated`, as imported ones do): a user's own patches wait for
+nothing that nobody has stated. A component's next release comes after the one that is out either way.
 A draw keyed by the patch's uid decides whether a rule applies, so that about 35% of patches have a
 prerequisite (notes of the game: the largest source of decisions worth planning). No rule may close
 a cycle.
@@ -45,8 +47,9 @@ def add_prerequisites(
     edges: Iterable[Edge],
     seed: int,
     notes: Notes,
+    drawn: bool = True,
 ) -> list[Patch]:
-    """The patches with `requires` filled in; those stated already are kept."""
+    """The patches with `requires` filled in; those stated already are kept. `drawn`: by the rules too."""
     ordered = sorted(patches, key=lambda patch: patch.uid)
     requires = {patch.uid: list(patch.requires) for patch in ordered}
     by_service: dict[str, list[Patch]] = {}
@@ -59,11 +62,13 @@ def add_prerequisites(
     for service in sorted(services.values(), key=lambda service: service.uid):
         own = by_service.get(service.name, [])
         below = [patch for name in callees.get(service.name, []) for patch in by_service.get(name, [])]
-        for later, first in [*_next_releases(own), *_inside(own, seed), *_across(own, below, seed)]:
+        by_rule = [*_inside(own, seed), *_across(own, below, seed)] if drawn else []
+        for later, first in [*_next_releases(own), *by_rule]:
             if first not in requires[later] and not _reaches(requires, first, later):
                 requires[later].append(first)
                 made += 1
-    notes.add("prerequisites of patches", "runtime, framework and callee first, by draw", made)
+    how = "runtime, framework and callee first, by draw" if drawn else "the next release after the one that is out"
+    notes.add("prerequisites of patches", how, made)
     return [replace(patch, requires=tuple(sorted(requires[patch.uid]))) for patch in ordered]
 
 

@@ -272,6 +272,8 @@ class ScenarioFile(Model):
     unconfirmed: Literal["keep", "drop"] = "drop"
     fixes: Literal["drawn", "released"] = "drawn"
     """Whether a share of the fixes is drawn as not yet out, or all that a finding names are out."""
+    prerequisites: Literal["drawn", "stated"] = "drawn"
+    """Whether rules of thumb draw which patches must come first, or only what `patches` say counts."""
     seed: Seed = 0
     world: dict[str, Any] = {}
     exploitation: dict[str, Any] = {}

@@ -70,7 +70,9 @@ class Row:
 
 
 def main() -> None:
-    """Print and write the table."""
+    """Print and write the table, and in plain words what cannot be found."""
+    if not (SHARED / "raw").is_dir():
+        raise SystemExit(f"{SHARED}: no folder of raw files; set PATCHPACT_SHARED_DATA")
     rows = [row for importer, application, names in CASES for row in rows_of(importer, application, names)]
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -80,7 +82,13 @@ def main() -> None:
     widths = [max(width, len(field.name)) for width, field in zip(widths, fields(Row), strict=True)]
     print("  ".join(field.name.ljust(width) for field, width in zip(fields(Row), widths, strict=True)))
     for row in rows:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(astuple(row), widths, strict=True)))
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(astuple(row), widths, strict=True)).rstrip())
+    for row in rows:
+        if row.calls == "stated" and row.hosts == "nowhere" and row.known:
+            print(
+                f"{row.application} ({row.importer}): the hosts of {row.known} known calls stand in no file, only in "
+                "code or images: none of them can be stated; depends_on suggests some"
+            )
 
 
 def rows_of(importer: str, application: str, names: Sequence[str]) -> list[Row]:

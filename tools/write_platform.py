@@ -10,6 +10,7 @@ from pathlib import Path
 from patchpact.cli.output import table
 from patchpact.ecosystem.modules import IN_PLAY, MODULES, Figure, ModuleTable, load_modules
 from patchpact.ecosystem.modules.economics import isolation_failure_probability, net_worth_keur
+from patchpact.envs.core.tables import WORTHS, measured_worths
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "platform.md"
 BEGIN, END = "<!-- worth:begin -->", "<!-- worth:end -->"
@@ -18,6 +19,7 @@ LEGEND = """\
 judges*: IT accepts whatever is nominated, as plain `cvss-first` and `net-gain` do; a scan then changes nothing. *Pays
 from*: tenants from which on a module brings each what it costs, at its worth and at the two ends of the interval."""
 SIZES = (1, 3, 10, 30, 100, 300, 1000)
+FIRMS = (1, 2, 3, 4)
 
 
 def page(text: str, worth: ModuleTable) -> str:
@@ -41,6 +43,8 @@ def results(worth: ModuleTable) -> str:
         "What a tenant is left with, all six modules subscribed by all, after pooled costs, support, moderation and\n"
         "failures of isolation (1e-4 a day for each tenant there; assumptions):",
         table(_sizes(worth), markdown=True),
+        "What the game books with `modules_table`, all orders, k€ a service and week, by firms in one world:",
+        table(_looked_up(), markdown=True),
     ]
     return "\n\n".join(parts)
 
@@ -111,6 +115,14 @@ def _sizes(worth: ModuleTable) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def _looked_up() -> list[dict[str, object]]:
+    return [
+        {"firms": f"{firms} or more" if firms == FIRMS[-1] else str(firms)}
+        | {module: f"{measured_worths(firms)[name]:.3f}" for name, module in WORTHS.items()}
+        for firms in FIRMS
+    ]
 
 
 def _said(figure: Figure) -> str:

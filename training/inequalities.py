@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from patchpact.agents.policies.stewards import STEWARDS
 from patchpact.envs.core.agenda import FULL
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
 from patchpact.envs.core.responsibility import RESPONSIBILITY_RULES
 from patchpact.scenarios import AgentSpec, Scenario
 from patchpact.training import stats
@@ -68,11 +69,11 @@ def inequalities(scenario: Scenario, seeds: Sequence[int]) -> list[dict[str, Any
         name = f"claiming nothing forgoes (k€ a window, {least}, who gains least by a claim)"
         found.append(_row(name, _exact(benefits[least]), "> 0", benefits[least] > 0.0))
         if p["proofs_enabled"]:
-            found.append(_proving(scenario, benefits))
+            found.append(_proving(engine.static.scenario[0], benefits))
     if insuring and firms:
         found.append(_patching(scenario, engine))
     if offering and any(agent.platform for agent in firms):
-        found += _modules(scenario, firms)
+        found += _modules(scenario, engine.static.scenario[0], firms)
     return found
 
 
@@ -129,11 +130,10 @@ def _most(scenario: Scenario, firms: Sequence[AgentSpec], benefits: dict[str, fl
     return _row(name, _exact(ratios[least]), "> 1", ratios[least] > 1.0)
 
 
-def _proving(scenario: Scenario, benefits: dict[str, float]) -> dict[str, Any]:
-    p = scenario.parameters
-    brings = {name: 0.25 * benefit * (1.0 - float(p["unproven_haircut"])) for name, benefit in benefits.items()}
+def _proving(sc: Any, benefits: dict[str, float]) -> dict[str, Any]:
+    brings = {name: 0.25 * benefit * (1.0 - float(sc["unproven_haircut"])) for name, benefit in benefits.items()}
     least = min(brings, key=brings.__getitem__)
-    ratio = float(p["proof_cost_keur"]) / brings[least] if brings[least] > 0.0 else math.inf
+    ratio = float(sc["proof_cost_keur"]) / brings[least] if brings[least] > 0.0 else math.inf
     name = f"a proof of the lowest level costs so many times what it brings ({least}, whom it brings least)"
     return _row(name, _exact(ratio), "> 1", ratio > 1.0)
 
@@ -179,11 +179,13 @@ def _patching(scenario: Scenario, engine: Engine) -> dict[str, Any]:
     return _row(name, share, f"> {PATCHING_AT_LEAST}", share.value > PATCHING_AT_LEAST)
 
 
-def _modules(scenario: Scenario, firms: Sequence[AgentSpec]) -> Iterator[dict[str, Any]]:
-    """Of pooled measurement, the module whose worth to a firm is a formula."""
+def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterator[dict[str, Any]]:
+    """Of pooled measurement, as the core looks it up: at the tier that the platform starts with, and without noise."""
     p = scenario.parameters
-    pooled = float(p["measurement_uplift"]) * (1.0 - math.exp(-len(firms) / float(p["measurement_pool"])))
-    worth = {firm.name: pooled * _margin(scenario, firm) for firm in firms}
+    found = (
+        sc["measurement_uplift"] * sc["curve"].reshape(EPSILON_TIERS, POOL_SIZES)[:, min(len(firms), POOL_SIZES) - 1]
+    )
+    worth = {firm.name: float(found[sc["epsilon_start"]]) * _margin(scenario, firm) for firm in firms}
     small = [worth[firm.name] for firm in firms if firm.size == "small" and not firm.platform]
     if small:
         price, step = float(p["module_price_keur"]), float(p["module_price_step"])
@@ -192,11 +194,11 @@ def _modules(scenario: Scenario, firms: Sequence[AgentSpec]) -> Iterator[dict[st
         name = "a lower price of measurement earns so many times what the highest does, of small firms"
         yield _row(name, _exact(ratio), "> 1", ratio > 1.0)
     if p["responsibility_enabled"]:
-        chance = min(float(p["leak_probability"]) * math.exp(float(p["leak_by_epsilon"]) * 12.0), 1.0)
+        chance = float(sc["leak_rate"][-1])
         anywhere = 1.0 - (1.0 - chance) ** len(firms)
         distrust = sum(_lost_trust(scenario, float(p["trust_loss_leak"]), _margin(scenario, firm)) for firm in firms)
         harm = anywhere * (float(p["leak_keur"]) + distrust)
-        total = sum(worth.values())
+        total = float(found[-1]) * sum(_margin(scenario, firm) for firm in firms)
         ratio = harm / total if total > 0.0 else math.inf
         name = "leaks of pooled data without noise cost so many times what measurement brings"
         yield _row(name, _exact(ratio), "> 1", ratio > 1.0)

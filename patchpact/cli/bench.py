@@ -1,5 +1,6 @@
 """Measure speed: of the compiled core (`core`), of the PettingZoo face (`env`), of training (`train`), of the core on
-drawn graphs from 10 to 10,000 services (`scale`), or of the service to tenants over HTTP (`serve`).
+drawn graphs from 10 to 10,000 services (`scale`), of the core with all measured tables looked up and with none
+(`tables`), or of the service to tenants over HTTP (`serve`).
 
 Random legal actions are drawn (but for `train`), observations and masks are written, and worlds start anew as they
 end. An env-step is one step of one world, in which all agents act. `train` sets the batched runner beside RLlib's own
@@ -18,9 +19,13 @@ from patchpact.cli.output import print_json, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("what", choices=("core", "env", "train", "scale", "serve"), help="what is measured")
+    parser.add_argument("what", choices=("core", "env", "train", "scale", "tables", "serve"), help="what is measured")
     parser.add_argument(
-        "--scenario", action="append", default=[], metavar="S", help="may be repeated (default boutique-v1)"
+        "--scenario",
+        action="append",
+        default=[],
+        metavar="S",
+        help="may be repeated (default boutique-v1, for tables symbiosis-v1)",
     )
     parser.add_argument(
         "--num-envs",
@@ -56,13 +61,15 @@ def run(args: argparse.Namespace) -> int:
     from patchpact.scenarios import load_scenario
 
     rows: list[dict[str, Any]] = []
-    for scenario in args.scenario or ["boutique-v1"]:
+    for scenario in args.scenario or ["symbiosis-v1" if args.what == "tables" else "boutique-v1"]:
         world = load_scenario(scenario, **dict(args.settings))
         if args.what == "core":
             threads = args.threads or len(os.sched_getaffinity(0))
             rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
         elif args.what == "scale":
             rows += bench.bench_scale(world, seconds=args.seconds)
+        elif args.what == "tables":
+            rows.append(bench.bench_tables(world, num_envs=args.num_envs, seconds=args.seconds))
         elif args.what == "serve":
             from patchpact.ecosystem.service.load import bench_serve
 

@@ -38,7 +38,7 @@ REPORT_FORMATS: tuple[Format, ...] = (
     Format("openvex", "patchpact.scenarios.importers.reports.openvex", "OpenVEX"),
     Format("csaf", "patchpact.scenarios.importers.reports.csaf", "CSAF 2.0 advisories and VEX"),
     Format("cyclonedx", "patchpact.scenarios.importers.reports.cyclonedx", "CycloneDX SBOM, VDR and VEX"),
-    Format("spdx", "patchpact.scenarios.importers.reports.spdx", "SPDX 2 JSON"),
+    Format("spdx", "patchpact.scenarios.importers.reports.spdx", "SPDX 2, JSON and tag-value"),
     Format("sarif", "patchpact.scenarios.importers.reports.sarif", "SARIF 2.1 of any tool"),
     Format("trivy", "patchpact.scenarios.importers.reports.trivy", "Trivy JSON, all shapes"),
     Format("grype", "patchpact.scenarios.importers.reports.grype", "Grype JSON"),

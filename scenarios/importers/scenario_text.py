@@ -63,6 +63,7 @@ def scenario_text(
         ),
         f"findings: {yaml_text(findings_file)}",
         "fixes: released  # what a report names as fixed is out; drawn: 15% of the fixes come late",
+        "prerequisites: stated  # no patch waits for another unless patches: say so; drawn: by rules of thumb",
         "",
         *_services(scenario, owners),
         *_entrypoints(scenario, stated_flows, requests_counted),

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from packageurl import PackageURL
 
-from patchpact.scenarios.importers.records import RawFinding, Statement, Suppression
+from patchpact.scenarios.importers.records import RawFinding, Statement, Status, Suppression
 from patchpact.scenarios.importers.reports.packages import ImageName, image_name, image_of_purl, parsed_purl
 
 LISTED_ONE_BY_ONE = 50
@@ -41,6 +41,18 @@ class VexStatement(Statement):
     timestamp: str = ""
     subcomponents: tuple[str, ...] = ()
     document: str = ""
+
+
+def about(finding: RawFinding, status: Status, author: str, reason: str, evidence: str) -> VexStatement:
+    """The statement that a tool itself applied, about exactly this finding: its component, in its image if it has one.
+
+    The finding needs a component: without any product a statement would speak of everything.
+    """
+    part = finding.purl or (f"{finding.component}@{finding.version}" if finding.version else finding.component)
+    ids = (finding.id, *finding.aliases)
+    if not finding.image:
+        return VexStatement(ids, (part,), status, author, reason, evidence)
+    return VexStatement(ids, (finding.image,), status, author, reason, evidence, subcomponents=(part,))
 
 
 def apply(

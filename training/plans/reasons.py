@@ -110,11 +110,15 @@ class Facts:
         self.waiting[needing[p["done"][engine.static.needs] == 0]] = True
 
     def then(self, later: Facts) -> Facts:
-        """This and later windows together: what happened adds up, how things stand is the later."""
+        """This and later windows together: what happened adds up, how things stand is the later.
+
+        Once a patch is mitigated, what it would bring is what it brings since: most of its risk is gone.
+        """
+        since = (self.mitigations > 0) & (later.shown > 0)
         return Facts(
             shown=self.shown + later.shown,
-            best=np.maximum(self.best, later.best),
-            could=self.could | later.could,
+            best=np.where(since, later.best, np.maximum(self.best, later.best)),
+            could=np.where(since, later.could, self.could | later.could),
             frozen=self.frozen | later.frozen,
             hours=self.hours | later.hours,
             budget=self.budget | later.budget,
@@ -125,6 +129,11 @@ class Facts:
                 name: getattr(later, name) for name in ("open", "mitigated", "unreleased", "waiting", "risk", "release")
             },
         )
+
+    @property
+    def mitigations(self) -> NDArray[np.int64]:
+        """Motions that passed in mode mitigate ``(P,)``."""
+        return self.nominated - self.rejected - self.tried
 
     def reasons(self) -> NDArray[np.int64]:
         """The place in ``REASONS`` of why each patch is open ``(P,)``; of no meaning where it is not."""
@@ -171,7 +180,8 @@ def detail(patch: Patch, reason: str, facts: Facts, j: int, blocked_by: tuple[st
     if reason == NOT_SHOWN:
         return f"not among the {layout.AGENDA_ROWS} patches on the table"
     if reason == TOO_DEAR:
-        return f"would cost {-best:,.1f} k€ more than it saves"
+        eased = f"was mitigated {_times(int(facts.mitigations[j]))}; the fix " if facts.mitigations[j] > 0 else ""
+        return f"{eased}would cost {-best:,.1f} k€ more than it saves"
     worth = f"would bring {best:,.1f} k€"
     if reason == FROZEN:
         return f"{worth}, but {patch.service} is frozen"

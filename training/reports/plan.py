@@ -21,6 +21,7 @@ HOW = (
     "Window 1 can be carried out as it stands. For the two windows after it the revenue season is announced (here as"
     " the central world draws it); what becomes known meanwhile may change them."
     " All later ones are a forecast: plan again by then.",
+    tables.MODES,
     "“In by then” is the share of the worlds in which the same patch is in by the end of that window (for a"
     " mitigation: is in or mitigated).",
     "Cost is expected labour, lost revenue, support and rollback; risk removed is the expected loss avoided until the"

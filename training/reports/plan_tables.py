@@ -54,6 +54,13 @@ PRIORITY = {
 }
 """Of the ranking of findings."""
 
+MODES = (
+    "Modes: full is done in the maintenance slots; canary in steps, with more work and less outage; mitigate leaves the"
+    " flaw in and lowers its risk for a while; emergency is done at once, beyond the window's hours of work, at a"
+    " multiple of the work and the outage."
+)
+"""What the modes mean, for a reader who does not know the game."""
+
 
 # Words and figures
 

@@ -134,6 +134,7 @@ def to_markdown(plan: Plan) -> str:
             f" worlds (from seed {plan.seed}); money in k€. Window 1 can be carried out as it stands; later ones are a"
             " forecast, and “in by then” is the share of the worlds in which the same patch is in by that time."
         ),
+        markdown(tables.MODES),
         markdown(tables.versus(plan)),
     ]
     for window in plan.windows:

@@ -10,6 +10,7 @@ Nodes are named after the workload, or after a Service that picks this workload 
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -124,7 +125,7 @@ class Service:
 
 @dataclass(frozen=True)
 class ConfigMap:
-    """Settings kept apart; `data` by key."""
+    """Settings kept apart, of a ConfigMap or a Secret; `data` by key."""
 
     namespace: str
     name: str
@@ -163,9 +164,10 @@ class Cluster:
         self.workloads: dict[tuple[str, str, str], Workload] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.configs: dict[tuple[str, str], ConfigMap] = {}
+        self.secrets: dict[tuple[str, str], ConfigMap] = {}
         self.others: list[Document] = []
         self.warnings: list[str] = []
-        self._secrets = self._again = self._read = 0
+        self._again = self._read = 0
         for path in files:
             name = file_name(path, root)
             for document in yaml_documents(read_source(path, name), name):
@@ -199,7 +201,7 @@ class Cluster:
             return
         made = Document(group, kind, name, namespace, document, file)
         if kind == "Secret" and not group:
-            self._secrets += 1
+            self.secrets[namespace, name] = ConfigMap(namespace, name, _decoded(document), file)
         elif kind == "ConfigMap" and not group:
             self.configs[namespace, name] = ConfigMap(namespace, name, mapping(document.get("data")), file)
         elif kind == "Service" and not group:
@@ -269,23 +271,24 @@ class Cluster:
             self.services.setdefault((document.namespace, service.name), service)
 
     def _kustomization(self, document: Document, path: Path) -> None:
-        """Config maps that a kustomization generates; what it patches is only seen in what `kustomize build` writes."""
+        """Config maps and Secrets that a kustomization generates; what it patches only `kustomize build` shows."""
         content, file = document.content, document.file
-        for generator in items(content.get("configMapGenerator")):
-            row = mapping(generator)
+        made = [(mapping(row), "configMapGenerator", self.configs) for row in items(content.get("configMapGenerator"))]
+        made += [(mapping(row), "secretGenerator", self.secrets) for row in items(content.get("secretGenerator"))]
+        for row, field_, kept in made:
             data = Located(row.line)
             for index, literal in enumerate(items(row.get("literals"))):
                 key, _, value = text(literal).partition("=")
                 data[key] = value.strip("\"'")
                 data.lines[key] = row["literals"].line_of(index)
             for name in [*items(row.get("envs")), *items(row.get("env"))]:
-                place = f"line {row.line} (configMapGenerator)"
+                place = f"line {row.line} ({field_})"
                 found = self.root.resolve(path.resolve().parent / text(name), file, place)
                 for entry in env_entries(read_source(found, file_name(found, self.root))):
                     data[entry.name] = entry.value or ""
                     data.lines[entry.name] = row.line
             name = text(row.get("name"))
-            self.configs[text(row.get("namespace")), name] = ConfigMap(text(row.get("namespace")), name, data, file)
+            kept[text(row.get("namespace")), name] = ConfigMap(text(row.get("namespace")), name, data, file)
         if any(content.get(name) for name in ("patches", "patchesStrategicMerge", "patchesJson6902", "namePrefix")):
             self.warnings.append(
                 f"{file}: what the kustomization changes is not seen; give what `kustomize build` writes"
@@ -371,14 +374,32 @@ class Cluster:
         return found.ids
 
     def _warn(self) -> None:
-        if self._secrets:
-            self.warnings.append(f"{self._secrets} Secrets not read: hosts in them are not seen")
+        if self.secrets:
+            self.warnings.append(
+                f"of {len(self.secrets)} Secrets only hosts that these files declare are taken, nothing else is kept"
+            )
         if self._again:
             self.warnings.append(f"{self._again} objects stand more than once: the last is taken")
         empty = [s for s in self.services.values() if s.selector and not s.workloads]
         if empty:
             few = ", ".join(f"{shown(s.name)} ({s.place})" for s in empty[:5]) + (", ..." if len(empty) > 5 else "")
             self.warnings.append(f"Services that select no workload of these files: {few}")
+
+
+def _decoded(document: Located) -> Located:
+    """The entries of a Secret as plain text, with their lines; what is no text is left out."""
+    stated = mapping(document.get("stringData"))
+    made = Located(stated.line)
+    for key, value in mapping(document.get("data")).items():
+        try:
+            made[key] = base64.b64decode(text(value), validate=True).decode("utf-8")
+        except ValueError:
+            continue
+        made.lines[key] = mapping(document.get("data")).line_of(key)
+    for key, value in stated.items():
+        made[key] = text(value)
+        made.lines[key] = stated.line_of(key)
+    return made
 
 
 def app_labels(workload: Workload) -> list[str]:

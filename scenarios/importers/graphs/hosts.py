@@ -54,7 +54,8 @@ _LETTER = re.compile(r"[A-Za-z]")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _PAIR = re.compile(r"""(?<![\w.\-])([\w.\-]{1,80})["']?\s{0,3}[:=]\s{0,3}["']?([A-Za-z0-9_][\w.\-]{0,252})""")
 _DIRECTIVE = re.compile(
-    r"\s*(?:server|proxy_pass|fastcgi_pass|uwsgi_pass|grpc_pass|reverse_proxy|ProxyPass|to)\s+(?:/\S*\s+)?([\w.\-]{1,253})[;\s]*$"
+    r"\s*(?:server|set\s+\$\w+|proxy_pass|fastcgi_pass|uwsgi_pass|grpc_pass|reverse_proxy|ProxyPass|to)\s+(?:/\S*\s+)?"
+    r"[\"']?([\w.\-]{1,253})[\"';\s]*$"
 )
 _PROBED = re.compile(r"\b(?:nslookup|ping|nc|host|wait-for|getent\s+hosts)\s+(?:-\w+\s+){0,4}([\w.\-]{1,253})")
 _THEN_PORT = re.compile(r"(?<![\w./:$-])([A-Za-z][\w.\-]{0,252})\s+([0-9]{2,5})\b")
@@ -90,6 +91,8 @@ _PAGE_WORDS = _words(
     "avatar base canonical cookie docs documentation domain download external help home homepage icon logo privacy "
     "public registry repo repository root schema site support terms website"
 )
+_CLASS_WORDS = _words("backend backends")
+"""Last words of settings that hold a class or a module as often as a host: a dotted name alone is none."""
 _EMPTY_AUTHORITY = frozenset({"dns", "passthrough", "static", "xds"})
 _WRAPPERS = frozenset({"jdbc", "r2dbc", "loadbalance", "replication", "failover", "pool", "url"})
 
@@ -428,9 +431,12 @@ def _edge(mention: Mention, target: str, callees: Mapping[str, Callee], director
 def external_reference(setting: str, reference: Reference) -> float:
     """The confidence that a setting names a system outside that is called, 0 for what is no name outside.
 
-    Addresses under which the service itself or a page is known (`PUBLIC_URL`, `DOCS_URL`) are none.
+    Addresses under which the service itself or a page is known (`PUBLIC_URL`, `DOCS_URL`) are none, nor are names of
+    classes and modules (`EMAIL_BACKEND=django.core.mail.backends.smtp.EmailBackend`).
     """
     labels = reference.host.split(".")
+    if _last_word(setting) in _CLASS_WORDS and not reference.scheme and reference.port is None:
+        return 0.0
     outside = len(labels) > 1 and labels[-1].isalpha() and len(labels[-1]) > 1 and labels[-1] not in _LOCAL_DOMAINS
     if not outside or not reference.stands or words_of(setting) & _PAGE_WORDS:
         return 0.0

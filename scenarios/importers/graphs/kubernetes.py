@@ -12,7 +12,10 @@ Ingress, HTTPRoute, GRPCRoute, TCPRoute, TLSRoute, Traefik's IngressRoute, Conto
 LoadBalancer and NodePort make what they lead to exposed, unless it is a store, a queue or telemetry, which is said in
 a warning and left to the reader.
 
-What cannot be seen: hosts in source code and in images; hosts in Secrets, which are never read; what operators and
+Of a Secret only hosts count that these files declare as well (`postgres://...@orders-db` where there is a Service
+`orders-db`): the call becomes known, and nothing that stands in the Secret alone.
+
+What cannot be seen: hosts in source code and in images; Secrets that are kept elsewhere; what operators and
 admission controllers add in the cluster. Probes are no calls. A config map of addresses that many workloads read
 tells who is there rather than who calls whom: what it says of a workload that it names itself is a hint (below
 `hosts.STATED`).
@@ -47,6 +50,7 @@ from patchpact.scenarios.importers.graphs.hosts import (
     edges_of,
     hints_only,
     missing_hosts,
+    names_host,
     outside_systems,
     references,
     text_references,
@@ -99,6 +103,7 @@ class _Reader:
         self.names: dict[str, list[str]] = defaultdict(list)
         self.missing: dict[str, str] = {}
         self.missing_maps: dict[str, str] = {}
+        self.missing_secrets: dict[str, str] = {}
         self._in_files: dict[int, list[tuple[int, str, Reference]]] = {}
         self._service_variables: dict[str, dict[str, str]] = defaultdict(dict)
         grpc: dict[str, set[int]] = defaultdict(set)
@@ -254,6 +259,9 @@ class _Reader:
                 config = mapping(source.get("configMap"))
                 if config:
                     yield from self._of_files(workload, config)
+                secret = mapping(source.get("secret"))
+                if secret:
+                    yield from self._of_secret_files(workload, secret)
 
     def _of_container(self, workload: Workload, container: Located) -> Iterator[Mention]:
         known: dict[str, str] = {}
@@ -267,6 +275,13 @@ class _Reader:
                     place = f"{found.file}: line {found.data.line_of(key)} (ConfigMap/{found.name} {name})"
                     place = f"{place}; {workload.file}: line {row.line} (envFrom)"
                     yield from self._setting(workload, name, text(value), place, _block(found))
+            secret = mapping(row.get("secretRef"))
+            if secret:
+                for key, value, place in self._secret(workload, secret, row.line):
+                    name = f"{text(row.get('prefix'))}{key}"
+                    yield from self._hidden(
+                        workload, name, value, f"{place}; {workload.file}: line {row.line} (envFrom)"
+                    )
         for variable in items(container.get("env")):
             row = mapping(variable)
             name = text(row.get("name"))
@@ -281,6 +296,11 @@ class _Reader:
                     place = (
                         f"{place}; {found.file}: line {found.data.line_of(key)} (ConfigMap/{found.name} {text(key)})"
                     )
+            hidden = mapping(mapping(row.get("valueFrom")).get("secretKeyRef"))
+            if hidden:
+                for _, secret_value, secret_place in self._secret(workload, hidden, hidden.line, names_host(name)):
+                    yield from self._hidden(workload, name, secret_value, f"{place}; {secret_place}")
+                continue
             value = self._put_in(value, known, workload.namespace)
             known[name] = value
             yield from self._setting(workload, name, value, place, "")
@@ -298,6 +318,44 @@ class _Reader:
                 grpc = "grpc" in words_of(name)
                 yield Mention(workload.id, reference, place, workload.namespace, block, grpc, name)
 
+    def _hidden(self, workload: Workload, name: str, value: str, place: str) -> Iterator[Mention]:
+        """Hosts in a setting out of a Secret: only those that the files declare, and said to be hosts by their form."""
+        for reference in references(name, value):
+            if reference.stands and self.cluster.ids(reference.host, workload.namespace):
+                yield Mention(workload.id, reference, place, workload.namespace, grpc="grpc" in words_of(name))
+
+    def _secret(
+        self, workload: Workload, reference: Located, line: int, needed: bool = True
+    ) -> Iterator[tuple[str, str, str]]:
+        """The entries of a Secret, or the one that is referred to: (key, value, place)."""
+        name, wanted = text(reference.get("name") or reference.get("secretName")), text(reference.get("key"))
+        found = self._kept(self.cluster.secrets, name, workload.namespace)
+        if found is None:
+            if name and needed and reference.get("optional") is not True:
+                self.missing_secrets.setdefault(name, f"{workload.file}: line {line}")
+            return
+        for key, value in found.data.items():
+            if not wanted or text(key) == wanted:
+                yield (
+                    text(key),
+                    text(value),
+                    f"{found.file}: line {found.data.line_of(key)} (Secret/{found.name} {text(key)})",
+                )
+
+    def _of_secret_files(self, workload: Workload, secret: Located) -> Iterator[Mention]:
+        """Hosts in a Secret that is mounted as files."""
+        chosen = {text(mapping(item).get("key")) for item in items(secret.get("items"))}
+        for key, value, place in self._secret(workload, secret, secret.line, needed=False):
+            if chosen and key not in chosen:
+                continue
+            if "\n" not in value and "." not in key:
+                yield from self._hidden(workload, key, value, place)
+                continue
+            for _, setting, reference in text_references(value):
+                if reference.stands and self.cluster.ids(reference.host, workload.namespace):
+                    grpc = "grpc" in words_of(setting)
+                    yield Mention(workload.id, reference, place, workload.namespace, grpc=grpc)
+
     def _put_in(self, value: str, known: dict[str, str], namespace: str) -> str:
         """A text with `$(NAME)` replaced by earlier variables and by those a cluster sets for its Services."""
 
@@ -313,14 +371,16 @@ class _Reader:
     def _config(self, workload: Workload, reference: Located, line: int) -> ConfigMap | None:
         """The config map that is referred to; kustomize's generated names end in a hash of ten characters."""
         name = text(reference.get("name"))
-        if not name:
-            return None
-        for namespace in (workload.namespace, ""):
-            for form in (name, re.sub(r"-[a-z0-9]{10}\Z", "", name)):
-                if found := self.cluster.configs.get((namespace, form)):
-                    return found
-        if reference.get("optional") is not True:
+        found = self._kept(self.cluster.configs, name, workload.namespace)
+        if name and found is None and reference.get("optional") is not True:
             self.missing_maps.setdefault(name, f"{workload.file}: line {line}")
+        return found
+
+    def _kept(self, kept: dict[tuple[str, str], ConfigMap], name: str, namespace: str) -> ConfigMap | None:
+        for space in (namespace, ""):
+            for form in (name, re.sub(r"-[a-z0-9]{10}\Z", "", name)):
+                if found := kept.get((space, form)):
+                    return found
         return None
 
     def _of_files(self, workload: Workload, config: Located) -> Iterator[Mention]:
@@ -357,6 +417,9 @@ class _Reader:
         if self.missing_maps:
             few = ", ".join(f"{shown(name)} ({place})" for name, place in list(self.missing_maps.items())[:10])
             self.warnings.append(f"config maps that no file declares, hosts in them are not seen: {few}")
+        if self.missing_secrets:
+            few = ", ".join(f"{shown(name)} ({place})" for name, place in list(self.missing_secrets.items())[:10])
+            self.warnings.append(f"Secrets that no file declares, hosts in them are not seen: {few}")
         self.warnings += missing_hosts(self.missing)
         self.warnings += hints_only(edges, "; look them through")
 

@@ -1,14 +1,16 @@
 """Findings as rows, CSV or JSON, in the columns of this project's findings files and of imported findings.
 
-CSV has a header of columns, JSON is a list of objects or one under `findings`. Needed are a vulnerability
-(`cve`, or `id`) and what it is in: a `component`, a `path` or a `url`. An unknown column is an error: in
-one's own file it is most likely a slip.
+CSV has a header of columns, JSON is a list of objects or one under `findings`. Needed are a vulnerability (`cve`, `id`
+or at least `cwe`) and what it is in: a `component`, a `path` or a `url`. Other tools' words for the same columns are
+understood (`_OTHER_WORDS`), in any case, and semicolons or tabs for commas. An unknown column close to a known one is
+an error: it is most likely a slip. Any other is left out, which a warning says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import cast, get_args
 
 from patchpact.scenarios.errors import ScenarioError, closest, shown
@@ -36,6 +38,36 @@ _NOT_CARRIED = (
 )  # fmt: skip
 """Columns of a scenario's findings that are about the scenario, not about the report: passed over, and counted."""
 _COLUMNS = (*_READ, *_NOT_CARRIED)
+_OTHER_WORDS = {
+    "service": ("service_name", "app", "application", "microservice", "workload", "deployment"),
+    "component": (
+        "component_name", "package", "package_name", "pkg", "pkg_name", "pkgname", "library", "dependency", "artifact",
+    ),
+    "version": ("component_version", "package_version", "installed_version", "installed", "current_version"),
+    "fixed_version": ("fix_version", "fixed_in", "fixed", "fix", "patched_version", "fix_versions", "fixed_versions"),
+    "cve": (
+        "cve_id", "cves", "cve_ids", "vulnerability", "vulnerability_id", "vulnerabilityid", "vuln_id",
+        "vulnerability_ids",
+    ),
+    "id": ("rule", "rule_id", "ruleid", "check_id", "test_id", "finding_id", "issue_id"),
+    "cvss": (
+        "cvss_score", "cvssv3_score", "cvss3_score", "cvss_base_score", "base_score", "cvss_v3", "cvssv3_base_score",
+    ),
+    "cvss_vector": ("vector", "cvssv3", "cvssv3_vector", "cvss_v3_vector"),
+    "severity": ("risk", "priority", "level"),
+    "epss": ("epss_score",),
+    "kev": ("known_exploited",),
+    "title": ("name", "summary", "vulnerability_name"),
+    "cwe": ("cwe_id", "cwes", "cwe_ids"),
+    "tool": ("scanner", "found_by", "test_type"),
+    "image": ("image_name", "container_image", "docker_image"),
+    "path": ("file", "file_path", "filepath", "filename", "file_name", "location"),
+    "line": ("line_number", "start_line", "lineno"),
+    "url": ("uri", "endpoint", "endpoints"),
+    "method": ("http_method",),
+    "tool_confidence": ("issue_confidence",),
+}  # fmt: skip
+_COLUMN_OF = {word: column for column, words in _OTHER_WORDS.items() for word in words}
 _JSON_KEYS = re.compile(r'"(?:cve|id)"\s*:')
 _JSON_PLACES = re.compile(r'"(?:component|path|url)"\s*:')
 
@@ -47,21 +79,28 @@ def detect(text: str, name: str) -> bool:
         first = text.partition("}")[0]
         opens = start == "[" or re.match(r'\s*\{\s*"findings"\s*:', text) is not None
         return opens and bool(_JSON_KEYS.search(first) and _JSON_PLACES.search(first))
-    header = set(header_of(text))
-    return bool(header & {"cve", "id"} and header & {"component", "path", "url"})
+    header = set(_columns_of(header_of(text)))
+    return bool(header & {"cve", "id", "cwe"} and header & {"component", "path", "url", "service", "image"})
 
 
 def read(text: str, name: str) -> ImportedReport:
     """The findings of the rows; ScenarioError for unknown columns, missing or wrong cells."""
-    rows = list(_json_rows(text, name) if text.lstrip()[:1] in ("[", "{") else csv_rows(text, name, ()))
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = list(_json_rows(text, name))
+    else:
+        rows = list(csv_rows(text, name, (), columns_of=_columns_of))
     del text
+    unknown: dict[str, None] = {}
     checked: set[str] = set()
     passed_over: dict[str, int] = {}
     findings = []
     for row in rows:
         for column, cell in row.data.items():
             if column not in checked and column not in _COLUMNS:
-                raise ScenarioError(name, f"{row.path}, {shown(column)}", "unknown column", closest(column, _COLUMNS))
+                if get_close_matches(column, _COLUMNS, n=1, cutoff=0.7):
+                    mend = closest(column, _COLUMNS)
+                    raise ScenarioError(name, f"{row.path}, {shown(column)}", "unknown column", mend)
+                unknown[column] = None
             checked.add(column)
             if column in _NOT_CARRIED and cell not in ("", None):
                 passed_over[column] = passed_over.get(column, 0) + 1
@@ -70,8 +109,33 @@ def read(text: str, name: str) -> ImportedReport:
         f"{name}: column {column} is not carried over ({count} rows): state it in the scenario"
         for column, count in passed_over.items()
     ]
+    if unknown:
+        few = ", ".join(shown(column) for column in list(unknown)[:10]) + (", ..." if len(unknown) > 10 else "")
+        warnings.append(f"{name}: columns not read: {few}; those that are: {', '.join(_READ)}")
     totals = {"findings": len(findings), **counted("severity", (row.text("severity") for row in rows))}
     return ImportedReport(findings=tuple(findings), warnings=tuple(warnings), totals=totals)
+
+
+def _plain(cell: str) -> str:
+    """A header's cell in this project's spelling: `Fixed Version` is `fixed_version`."""
+    return re.sub(r"[^a-z0-9]+", "_", cell.strip().lower()).strip("_")
+
+
+def _columns_of(header: Sequence[str]) -> list[str]:
+    """The columns that a header means. Each word for a column counts once, its own name before any other."""
+    plain = [_plain(cell) for cell in header]
+    taken = {word for word in plain if word in _COLUMNS}
+    columns = []
+    for cell, word in zip(header, plain, strict=True):
+        column = _COLUMN_OF.get(word, "")
+        if word in _COLUMNS:
+            columns.append(word)
+        elif column and column not in taken:
+            taken.add(column)
+            columns.append(column)
+        else:
+            columns.append(cell)
+    return columns
 
 
 def _json_rows(text: str, name: str) -> Iterable[Record]:
@@ -84,7 +148,9 @@ def _json_rows(text: str, name: str) -> Iterable[Record]:
 
 
 def _finding(row: Record) -> RawFinding:
+    cwe = cwe_numbers(_list(row, "cwe"))
     identifier, aliases = id_and_aliases([*_list(row, "cve"), *_list(row, "id"), *_list(row, "aliases")])
+    identifier = identifier or (f"CWE-{cwe[0]}" if cwe else "")
     if not identifier:
         raise ScenarioError(row.where, row.at("cve"), "empty", "name the vulnerability or the rule")
     known = package(row.text("component"), row.text("version"), row.text("ecosystem"), row.text("purl"))
@@ -99,7 +165,7 @@ def _finding(row: Record) -> RawFinding:
     seen = row.data.get("seen_running")
     return RawFinding(
         tool=row.text("tool").lower() or "rows", kind=cast(ToolKind, kind), id=identifier, evidence=row.evidence,
-        aliases=aliases, cwe=cwe_numbers(_list(row, "cwe")), title=row.title("title"), component=known.component,
+        aliases=aliases, cwe=cwe, title=row.title("title"), component=known.component,
         version=known.version, fixed_version=row.text("fixed_version"), ecosystem=known.ecosystem, purl=known.purl,
         service=row.text("service"), image=row.text("image"), path=path, line=row.line("line"), url=url,
         method=row.text("method"), labels=_list(row, "labels"), cvss=cvss, cvss_vector=vector,
@@ -111,11 +177,11 @@ def _finding(row: Record) -> RawFinding:
 
 
 def _list(row: Record, column: str) -> tuple[str, ...]:
-    """A list of texts or whole numbers; in one cell separated by `;`."""
+    """A list of texts or whole numbers; in one cell separated by `;`, `,` or `|`."""
     value = row.data.get(column)
     if isinstance(value, list):
         return tuple(
             text for index, item in enumerate(value)
             if (text := Record({f"{column}[{index}]": item}, row.where, row.path).code(f"{column}[{index}]"))
         )  # fmt: skip
-    return tuple(part.strip() for part in row.code(column).split(";") if part.strip())
+    return tuple(part.strip() for part in re.split(r"[;,|]", row.code(column)) if part.strip())

@@ -1,7 +1,8 @@
 """Grype's JSON, with and without EPSS, from its first versions on.
 
-A finding goes by the CVE behind a GitHub advisory where Grype names it. Matches that the user's rules or
-VEX files made Grype ignore are counted in a warning.
+A finding goes by the CVE behind a GitHub advisory where Grype names it. A match that a VEX file made Grype ignore
+becomes a finding and the statement that suppresses it, so that it is listed; what the user's rules ignored is
+counted in a warning.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import re
 from collections.abc import Iterator
 
 from patchpact.scenarios.errors import ScenarioError
-from patchpact.scenarios.importers.records import ImportedReport, RawFinding
+from patchpact.scenarios.importers.records import ImportedReport, RawFinding, Status
 from patchpact.scenarios.importers.reports.fields import Record, counted, json_record
 from patchpact.scenarios.importers.reports.packages import package
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases, is_cve, spelled
+from patchpact.scenarios.importers.vex import about
 
 _MATCHES = re.compile(r'"(?:m|ignoredM)atches"\s*:')
 _MARKS = re.compile(r'"(?:matchDetails|relatedVulnerabilities|ignoredMatches|artifact|vulnerability)"\s*:|"grype"')
@@ -37,18 +39,38 @@ def read(text: str, name: str) -> ImportedReport:
     if "matches" not in report.data:
         raise ScenarioError(name, "matches", "missing", "give a report of `grype -o json`")
     image, labels = _target(report)
-    findings, severities = [], []
+    distribution = report.record("distro").text("name")
+    findings, severities, statements = [], [], []
     for match in report.records("matches"):
-        findings.append(_finding(match, image, labels, report.record("distro").text("name")))
+        findings.append(_finding(match, image, labels, distribution))
         severities.append(match.record("vulnerability").text("severity"))
-    warnings = []
-    ignored = len(report.items("ignoredMatches"))
-    if ignored:
-        warnings.append(f"{name}: not imported: {ignored} matches that Grype's own rules or VEX files left out")
     totals = {"findings": len(findings), **counted("severity", severities)}
+    ignored = 0
+    for match in report.records("ignoredMatches"):
+        status, reason = _vex_rule(match)
+        if status and match.record("artifact").text("name"):
+            findings.append(_finding(match, image, labels, distribution))
+            statements.append(about(findings[-1], status, "a VEX file that grype read", reason, match.evidence))
+        else:
+            ignored += 1
+    warnings = []
     if ignored:
+        warnings.append(f"{name}: not imported: {ignored} matches that Grype's own rules left out")
         totals["ignored by grype"] = ignored
-    return ImportedReport(findings=tuple(findings), warnings=tuple(warnings), totals=totals)
+    if statements:
+        totals["suppressed by VEX"] = len(statements)
+    return ImportedReport(
+        findings=tuple(findings), statements=tuple(statements), warnings=tuple(warnings), totals=totals
+    )
+
+
+def _vex_rule(match: Record) -> tuple[Status | None, str]:
+    """Status and justification of the VEX statement that made Grype ignore a match; None if there was none."""
+    for rule in match.records("appliedIgnoreRules"):
+        status, reason = rule.text("vex-status"), rule.text("vex-justification") or rule.text("reason")
+        if status in ("not_affected", "fixed"):
+            return ("fixed" if status == "fixed" else "not_affected"), reason
+    return None, ""
 
 
 def _target(report: Record) -> tuple[str, tuple[str, ...]]:

@@ -28,11 +28,11 @@ _UNREAD = frozenset({
 
 
 def detect(text: str, name: str) -> bool:
-    """Whether the file begins like an OSV record or a report of osv-scanner."""
+    """Whether the file begins like an OSV record or a report of osv-scanner; pip-audit's looks alike and is none."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     scanner = '"results"' in text and _SCANNER.search(text) is not None and '"errors"' not in text
-    return scanner or bool(_RECORD.search(text) and '"id"' in text)
+    return scanner or bool(_RECORD.search(text) and '"id"' in text and '"fix_versions"' not in text)
 
 
 def read(text: str, name: str) -> ImportedReport:

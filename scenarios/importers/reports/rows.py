@@ -4,30 +4,47 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from patchpact.scenarios.errors import ScenarioError, shown
 from patchpact.scenarios.importers.reports.fields import Record
 
+_LONGEST_HEADER = 64_000
+
+
+def delimiter_of(text: str) -> str:
+    """What separates cells in the first line: the most frequent of comma, semicolon and tab outside quotes."""
+    line = re.sub(r'"[^"]*"', "", text.partition("\n")[0][:_LONGEST_HEADER])
+    return max(",;\t", key=line.count)
+
 
 def header_of(text: str) -> list[str]:
     """The columns that the first line names; [] if it is no line of CSV."""
+    line = text.partition("\n")[0].strip("\r")
     try:
-        return [cell.strip() for cell in next(csv.reader([text.partition("\n")[0].strip("\r")], strict=True), [])]
+        return [cell.strip() for cell in next(csv.reader([line], strict=True, delimiter=delimiter_of(line)), [])]
     except csv.Error:
         return []
 
 
-def csv_rows(text: str, name: str, required: Sequence[str], before: int = 0) -> Iterator[Record]:
+def csv_rows(
+    text: str,
+    name: str,
+    required: Sequence[str],
+    before: int = 0,
+    columns_of: Callable[[list[str]], list[str]] | None = None,
+) -> Iterator[Record]:
     """The rows under a header that has the `required` columns; blank lines are passed over.
 
-    `before`: lines of the file that stand before the text.
+    `before`: lines of the file that stand before the text; `columns_of`: the columns by what the header says.
 
     ScenarioError for a missing or repeated column, more cells than the header and an open quote.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter_of(text))
     try:
         header = [cell.strip() for cell in next(reader, [])]
+        header = columns_of(header) if columns_of else header
         for column in required:
             if column not in header:
                 raise ScenarioError(

@@ -25,7 +25,7 @@ from patchpact.scenarios.importers.reports.fields import (
     json_record,
     public_url,
 )
-from patchpact.scenarios.importers.reports.packages import Package, package
+from patchpact.scenarios.importers.reports.packages import Package, package, parsed_purl
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_of_score, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import advisory_in, cwe_numbers, id_and_aliases, is_cve
 
@@ -50,10 +50,11 @@ _CONTRAST_CWE = {
 _MARKS = re.compile(r'"(?:ruleId|driver|sarif[^"]*)"\s*:|sarif-schema|/sarif/|schemastore\.org/sarif', re.IGNORECASE)
 _RUNS = re.compile(r'"runs"\s*:')
 _LABELLED = re.compile(
-    r"^\s*(package|installed version|version|fix(?:ed)? version|severity|type)\s*:[ \t]*([^\n]*)$",
+    r"^\s*(package|installed version|version|fix(?:ed)? version|severity|type)[ \t]*:[ \t]*([^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE = re.compile(r"reports (?P<name>\S{1,200}) at version (?P<version>\S{1,100})")
+_NAMED_VERSION = re.compile(r"(?P<name>@?[\w./:+-]{1,200})@(?P<version>\d[\w.+~:-]{0,99})\Z")
 _SOURCE_BASE = re.compile(r"file:///?(?=[A-Za-z]:)|file://")
 _TRIVY_SYSTEM = "OsPackageVulnerability"
 """Trivy's name for rules about packages of the operating system, which its SARIF does not name."""
@@ -161,6 +162,13 @@ class _Rule:
         )
 
 
+def _logical(result: Record) -> str:
+    """The name of the first logical location: some tools name the package there."""
+    location = next(result.records("locations"), Record({}, result.where))
+    logical = next(location.records("logicalLocations"), Record({}, result.where))
+    return logical.text("fullyQualifiedName") or logical.text("name")
+
+
 def _related(rule: Record) -> Iterator[str]:
     """Weaknesses that a rule or result names in a taxonomy."""
     for relationship in rule.records("relationships"):
@@ -232,7 +240,7 @@ class _Run:
         score, vector = best(
             [Rating(properties.number("security-severity", 0, 10)), Rating(rule.score, rule.vector, 3)]
         )  # fmt: skip
-        named = self._package(words, message, rule.name) if kind == "sca" else package("", "")
+        named = self._package(words, message, rule.name, _logical(result)) if kind == "sca" else package("", "")
         cwe = (
             cwe_numbers([*(t for t in properties.texts("tags") if "cwe" in t.lower()), *self._taxa(result)]) or rule.cwe
         )
@@ -283,16 +291,20 @@ class _Run:
         if uri.startswith(("http://", "https://")):
             return "", None, public_url(uri)
         if not uri:
-            logical = next(location.records("logicalLocations"), Record({}, result.where))
-            return logical.text("fullyQualifiedName") or logical.text("name"), line, ""
+            return _logical(result), line, ""
         return one_line(unquote(_SOURCE_BASE.sub("", uri, count=1)), LONGEST_TEXT), line, ""
 
-    def _package(self, words: Mapping[str, str], message: Record, rule_name: str) -> Package:
-        """The package that a message names, in Trivy's lines or Grype's sentence."""
+    def _package(self, words: Mapping[str, str], message: Record, rule_name: str, logical: str) -> Package:
+        """The package that a message (Trivy's lines, Grype's sentence) or a logical location (`qs@6.7.0`) names."""
         name, version = words.get("package", ""), words.get("installed version") or words.get("version", "")
+        stated = next((text for text in (name, logical) if text.startswith("pkg:")), "")
+        if stated and parsed_purl(stated) is not None:
+            return package("", version, "", stated)
         text = message.data.get("text")
         sentence = _SENTENCE.search(text[:4_000]) if isinstance(text, str) and not (name and version) else None
         if sentence:
             name, version = one_line(sentence["name"]), one_line(sentence["version"])
+        if not name and (place := _NAMED_VERSION.match(logical)):
+            name, version = place["name"], place["version"]
         known = package(name, version, words.get("type", ""))
         return known._replace(ecosystem="Linux") if known.component and rule_name == _TRIVY_SYSTEM else known

@@ -1,4 +1,4 @@
-"""SPDX 2.x in JSON, and GitHub's export of it: the packages of an SBOM, no findings."""
+"""SPDX 2.x in JSON and tag-value form, and GitHub's export of it: the packages of an SBOM, no findings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.records import Component, ImportedReport
 from patchpact.scenarios.importers.reports.fields import Record, json_record
 from patchpact.scenarios.importers.reports.packages import image_of_purl, package, parsed_purl
+from patchpact.scenarios.importers.reports.spdx_tags import tagged_document
 
 _NONE = frozenset({"NOASSERTION", "NONE"})
-_OTHER_FORMS = re.compile(r"spdx\.org/rdf/3|\A\s*SPDXVersion:")
+_THREE = re.compile(r"spdx\.org/rdf/3")
+_TAGGED = re.compile(r"\A(?:\s*#[^\n]*\n)*\s*SPDXVersion\s*:")
 _UNREAD = frozenset({
     "files", "hasFiles", "checksums", "licenseInfoFromFiles", "annotations", "snippets",
     "hasExtractedLicensingInfos", "copyrightText", "attributionTexts", "externalDocumentRefs",
@@ -20,20 +22,23 @@ _UNREAD = frozenset({
 
 
 def detect(text: str, name: str) -> bool:
-    """Whether the file begins like SPDX; forms that are not read are taken too, to say so."""
-    return re.search(r'"(?:spdxVersion|SPDXID)"\s*:', text) is not None or _OTHER_FORMS.search(text) is not None
+    """Whether the file begins like SPDX; SPDX 3 is taken too, to say that it is not read."""
+    return re.search(r'"(?:spdxVersion|SPDXID)"\s*:', text) is not None or bool(
+        _THREE.search(text) or _TAGGED.match(text)
+    )
 
 
 def read(text: str, name: str) -> ImportedReport:
     """The components of an SPDX 2 document; ScenarioError if it is none or a field has the wrong type."""
-    if _OTHER_FORMS.search(text[:64_000]):
-        raise ScenarioError(name, "file", "SPDX 3 and tag-value files are not read", "write SPDX 2.3 JSON")
-    document = json_record(text, name, _UNREAD)
+    if _THREE.search(text[:64_000]):
+        raise ScenarioError(name, "file", "SPDX 3 is not read", "write SPDX 2.3 JSON")
+    tagged = _TAGGED.match(text[:64_000]) is not None
+    document = Record(tagged_document(text, name), name) if tagged else json_record(text, name, _UNREAD)
     del text
     if "sbom" in document.data:
         document = document.record("sbom")
     if not document.text("spdxVersion").startswith("SPDX-2"):
-        raise ScenarioError(name, document.at("spdxVersion"), "is not SPDX-2.x", "write SPDX 2.3 JSON")
+        raise ScenarioError(name, document.at("spdxVersion"), "is not SPDX-2.x", "write SPDX 2.3")
     known: dict[str, tuple[str, str]] = {}
     for record in document.records("packages"):
         identifier, named = record.text("SPDXID"), (record.text("name"), record.text("versionInfo"))

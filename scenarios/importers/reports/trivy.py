@@ -1,8 +1,9 @@
 """Trivy's JSON: schema 2, the older list of targets, clusters (`trivy k8s`) and the operator's Kubernetes resources.
 
-Vulnerabilities, failed misconfigurations and secrets become findings; licences, passed checks and what
-Trivy itself has left out (`ExperimentalModifiedFindings`) are counted in a warning. Text of secrets, code
-and descriptions is never read.
+Vulnerabilities, failed misconfigurations and secrets become findings. What a VEX file made Trivy leave out
+(`ExperimentalModifiedFindings`) becomes a finding and the statement that suppresses it, so that it is listed;
+licences, passed checks and what Trivy's own rules left out are counted in a warning. Text of secrets, code and
+descriptions is never read.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patchpact.scenarios.errors import ScenarioError
-from patchpact.scenarios.importers.records import Component, ImportedReport, RawFinding
+from patchpact.scenarios.importers.records import Component, ImportedReport, RawFinding, Status
 from patchpact.scenarios.importers.reports.fields import Record, counted, json_report, records_of, wrong_type
 from patchpact.scenarios.importers.reports.packages import is_system, package, without_release
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases
+from patchpact.scenarios.importers.vex import VexStatement, about
 
 _SOURCES = ("nvd", "ghsa", "redhat")
 """Whose score is taken where the source of the severity has none, best first."""
@@ -54,6 +56,7 @@ class _Report:
 
     findings: list[RawFinding] = field(default_factory=list)
     components: list[Component] = field(default_factory=list)
+    statements: list[VexStatement] = field(default_factory=list)
     severities: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -76,17 +79,21 @@ def read(text: str, name: str) -> ImportedReport:
         raise wrong_type(name, "file", value, "an object or a list")
     left_out = {
         "licenses": "licences, which are nothing to patch",
-        "left out by trivy": "findings that Trivy's own rules or VEX files left out",
+        "left out by trivy": "findings that Trivy's own rules left out",
         "passed checks": "checks that did not fail",
         "not affected": "vulnerabilities that Trivy's source says the package is not affected by",
     }
     for key, words in left_out.items():
         if report.totals.get(key):
             report.warnings.append(f"{name}: not imported: {report.totals[key]} {words}")
-    totals = {"findings": len(report.findings), **counted("severity", report.severities), **report.totals}
+    totals = {
+        "findings": len(report.findings) - report.totals.get("suppressed by VEX", 0),
+        **counted("severity", report.severities),
+        **report.totals,
+    }
     return ImportedReport(
-        findings=tuple(report.findings), components=tuple(report.components), warnings=tuple(report.warnings),
-        totals=totals,
+        findings=tuple(report.findings), statements=tuple(report.statements), components=tuple(report.components),
+        warnings=tuple(report.warnings), totals=totals,
     )  # fmt: skip
 
 
@@ -179,12 +186,25 @@ def _read_result(result: Record, target: _Target, report: _Report) -> None:
         report.severities.append(entry.text("Severity"))
         report.count("secrets")
         report.findings.append(_secret(entry, target, result.text("Target")))
-    for key, what in (
-        ("Licenses", "licenses"), ("ExperimentalModifiedFindings", "left out by trivy"),
-        ("ModifiedFindings", "left out by trivy"),
-    ):  # fmt: skip
-        if items := result.items(key):
-            report.count(what, len(items))
+    if licenses := result.items("Licenses"):
+        report.count("licenses", len(licenses))
+    for key in ("ExperimentalModifiedFindings", "ModifiedFindings"):
+        for entry in result.records(key):
+            _read_left_out(entry, target, kind, path, report)
+
+
+def _read_left_out(entry: Record, target: _Target, kind: str, path: str, report: _Report) -> None:
+    """A finding that Trivy left out: with its statement where a VEX file is the reason, else counted."""
+    record, status = entry.record("Finding"), entry.text("Status")
+    if entry.text("Type") != "vulnerability" or status not in ("not_affected", "fixed") or not record.text("PkgName"):
+        report.count("left out by trivy")
+        return
+    said: Status = "fixed" if status == "fixed" else "not_affected"
+    finding = _vulnerability(record, target, kind, path, record.text("Severity"))
+    author = f"{entry.text('Source')} (read by trivy)" if entry.text("Source") else "a VEX file that trivy read"
+    report.count("suppressed by VEX")
+    report.findings.append(finding)
+    report.statements.append(about(finding, said, author, entry.title("Statement"), entry.evidence))
 
 
 def _vulnerability(record: Record, target: _Target, kind: str, path: str, severity: str) -> RawFinding:

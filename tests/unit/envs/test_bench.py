@@ -3,10 +3,12 @@
 import math
 
 import numpy as np
+import pytest
 
-from patchpact.envs.bench import SERVICES, bench_scale
+from patchpact.envs.bench import SERVICES, TABLES, bench_scale, bench_tables
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import load_scenario
+from patchpact.scenarios.tables import FOLDER
 
 
 def test_steps_in_one_call_are_single_steps():
@@ -30,3 +32,15 @@ def test_the_scale_is_measured_from_10_to_10_000_services_with_memory_and_expone
     costs = [row["us_per_env_step"] for row in rows]
     assert np.isclose(rows[1]["exponent"], math.log10(costs[1] / costs[0]))
     assert 1.0 < rows[0]["kb_per_world"] < rows[1]["kb_per_world"] < 20 * rows[0]["kb_per_world"]
+
+
+def test_tables_are_measured_in_pairs():
+    assert len(TABLES) == len(list(FOLDER.glob("*.csv"))), "a switch for each"
+    row = bench_tables(load_scenario("symbiosis-v1"), num_envs=4, seconds=0.1, turns=4)
+    assert row["tables"] == len(TABLES)
+    assert 0.0 < row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+
+
+@pytest.mark.slow
+def test_with_all_tables_the_core_keeps_nine_tenths_of_its_speed():
+    assert bench_tables(load_scenario("symbiosis-v1"), num_envs=32, seconds=4.0, turns=100)["ratio"] >= 0.9

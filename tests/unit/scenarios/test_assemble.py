@@ -280,6 +280,15 @@ def test_a_patch_may_remove_nothing(load: Load) -> None:
     assert patch.findings == ()
 
 
+def test_stated_prerequisites_are_not_added_to(load: Load) -> None:
+    findings = [BARE | {"component": f"lib-{k}", "cve": f"C-{k}", "fixed_version": "2"} for k in range(30)]
+    findings += [BARE | {"component": "base", "ecosystem": "image", "cve": f"B-{k}", **fixed} for k, fixed in
+                 enumerate([{"fixed_version": "2"}, {}])]  # fmt: skip
+    assert sum(len(patch.requires) for patch in load(findings=findings).patches) > 5
+    waiting = {p.name: p.requires for p in load(findings=findings, prerequisites="stated").patches if p.requires}
+    assert len(waiting) == 1 and next(iter(waiting)).endswith("(next release)")
+
+
 def test_late_fixes_wait_for_the_second_half(load: Load) -> None:
     findings = [BARE | {"component": f"lib-{k}", "cve": f"C-{k}"} for k in range(60)]
     for windows in (1, 2, 3, 12):

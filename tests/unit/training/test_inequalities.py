@@ -2,9 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 
+from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
+from patchpact.envs.core.tables import measured_curve
 from patchpact.scenarios import load_scenario
+from patchpact.scenarios.tables import bundled, read_table
 from patchpact.training.inequalities import inequalities, kept
 
 SEEDS = range(8)
@@ -71,3 +75,19 @@ def test_more_pass_through_more_patching():
     shares = [found(insurance_pass_through=at)["share of"]["value"] for at in (0.0, 0.7)]
     assert math.isfinite(shares[0])
     assert shares[0] <= shares[1] <= 1.0
+
+
+def test_pooled_measurement_is_what_the_core_looks_up():
+    """Leaks a week without noise over what is found without it: from the table, and from the formulas."""
+    (hazard,) = {
+        row["leak_hazard_per_day"] for row in read_table(bundled("federated")).rows if row["epsilon"] == "none"
+    }
+    leaks = {
+        True: 1.0 - (1.0 - float(hazard)) ** 7.0,
+        False: 0.001 * np.exp(0.3 * 12.0),
+    }
+    brought = {True: measured_curve()[0].reshape(EPSILON_TIERS, POOL_SIZES)[-1, 5], False: 1.0 - np.exp(-6 / 3.0)}
+    values = {on: found(measurement_table=on)["leaks of"]["value"] for on in (True, False)}
+    anywhere = {on: 1.0 - (1.0 - leaks[on]) ** 6 for on in values}
+    expected = anywhere[True] / brought[True] / (anywhere[False] / brought[False])
+    assert values[True] / values[False] == pytest.approx(expected, rel=1e-6)

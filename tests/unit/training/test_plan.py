@@ -244,6 +244,20 @@ def test_what_is_left_open_is_all_that_is_not_in() -> None:
             assert risks == sorted(risks, reverse=True)
 
 
+def test_a_mitigated_patch_is_told_by_what_it_brings_since() -> None:
+    one, other = reasons.Facts.none(2), reasons.Facts.none(2)
+    for facts, best in ((one, [5.0, 5.0]), (other, [-0.6, -0.6])):
+        facts.shown[:], facts.best[:], facts.could[:], facts.open[:] = 1, best, np.array(best) > 0.0, True
+    one.nominated[0] = 1  # passed, in mode mitigate
+    both = one.then(other)
+    assert [reasons.REASONS[place] for place in both.reasons()] == [reasons.TOO_DEAR, reasons.OTHERS]
+    patch = load_scenario("toy-v1").patches[0]
+    assert reasons.detail(patch, reasons.TOO_DEAR, both, 0, (), []) == (
+        "was mitigated once; the fix would cost 0.6 k€ more than it saves"
+    )
+    assert one.then(reasons.Facts.none(2)).best[0] == 5.0, "windows in which it was not on the table say nothing"
+
+
 def test_reasons_hold() -> None:
     world = load_scenario("boutique-v1")
     patches = {patch.uid: patch for patch in world.patches}

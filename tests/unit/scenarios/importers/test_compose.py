@@ -259,8 +259,17 @@ def test_hosts_in_settings() -> None:
 def test_hosts_in_commands_and_files() -> None:
     found = command_references(["app", "--db=mysql:3306", "-h", "pg", "--name", "cart", "redis://cache/0"])
     assert {reference.host for reference in found if reference.stands} == {"mysql", "pg", "cache"}
-    text = "# http://old\nserver app;\n  upstream_host: 'api'\nname: cart\nAllow-Origin: http://web:1\n"
-    assert {reference.host for _, _, reference in text_references(text)} == {"app", "api"}
+    text = "# http://old\nserver app;\n  upstream_host: 'api'\nname: cart\nAllow-Origin: http://web:1\nset $up login;\n"
+    assert {reference.host for _, _, reference in text_references(text)} == {"app", "api", "login"}
+
+
+def test_classes_are_no_systems_outside(tmp_path: Path) -> None:
+    text = (
+        "services: {a: {image: x, environment: {EMAIL_BACKEND: django.core.mail.backends.smtp.EmailBackend, "
+        "AUTH_BACKENDS: 'basic.auth,session.auth', API_BACKEND: 'https://api.example.com', DB_HOST: db.example.com}}}"
+    )
+    graph = _written(tmp_path, text)
+    assert {node.id for node in graph.nodes} == {"a", "api.example.com", "db.example.com"}
 
 
 _VALUES = st.recursive(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -47,7 +48,7 @@ def test_a_shop_with_all_forms_of_names() -> None:
     graph = _read("shop/app.yaml", "shop/back.json")
     assert _stated(graph) == {
         ("web", "sessions"), ("web", "orders"),
-        ("cart", "sessions"), ("cart", "prices"),
+        ("cart", "sessions"), ("cart", "prices"), ("cart", "orders.rds.cloud.example.com"),
         ("orders", "cart"), ("orders", "sessions"), ("orders", "orders.rds.cloud.example.com"),
         ("report", "orders"), ("edge", "web"),
     }  # fmt: skip
@@ -80,12 +81,44 @@ def test_evidence_names_both_places_of_a_config_map() -> None:
     assert edges["edge", "web"] == "app.yaml: line 14 (ConfigMap/edge-conf default.conf, its line 2)"
 
 
-def test_secrets_are_not_read() -> None:
+def test_of_secrets_only_declared_hosts_are_taken(tmp_path: Path) -> None:
     graph = _read("shop/app.yaml", "shop/back.json")
     said = repr(graph)
     assert "t0p-s3cret" not in said and "hunter2secret" not in said
-    assert "1 Secrets not read: hosts in them are not seen" in graph.warnings
+    assert any(text.startswith("of 1 Secrets only hosts that these files declare") for text in graph.warnings)
     assert "aHVudGVyMnNlY3JldA" not in repr(_read("rendered/release.yaml"))
+
+    hidden = base64.b64encode(b"redis://:t0pS3cret@cache:6379/0").decode()
+    text = (
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
+        "stringData: {DATABASE_URL: 'postgres://u:t0pS3cret@db:5432/x', PEER_URL: 'http://secret-host.example.com', "
+        "PASSWORD: b, NOTE: b, app.conf: \"url = http://b:80\\nother = hidden-host:80\"}\n"
+        f"data: {{CACHE: {hidden}, KEY: //79/A==}}\n---\n"
+        + _workload("a", "envFrom: [{secretRef: {name: s}}]")
+        + _workload("b", "env: [{name: C, valueFrom: {secretKeyRef: {name: s, key: CACHE}}}, "
+                         "{name: LOST_URL, valueFrom: {secretKeyRef: {name: elsewhere, key: x}}}, "
+                         "{name: LOST_PASSWORD, valueFrom: {secretKeyRef: {name: passwords, key: x}}}]")
+        + _workload("c", "name: x").replace(" containers:", " volumes: [{secret: {secretName: s}}]\n      containers:")
+        + _workload("db", "name: x") + _workload("cache", "name: x")
+    )  # fmt: skip
+    graph = _written(tmp_path, text)
+    assert _stated(graph) == {
+        ("a", "db"),
+        ("a", "cache"),
+        ("a", "b"),
+        ("b", "cache"),
+        ("c", "db"),
+        ("c", "cache"),
+        ("c", "b"),
+    }
+    evidence = {(edge.source, edge.target): edge.evidence for edge in graph.edges}
+    assert evidence["a", "db"] == "k.yaml: line 4 (Secret/s DATABASE_URL); k.yaml: line 14 (envFrom)", evidence[
+        "a", "db"
+    ]
+    said = repr(graph)
+    assert all(word not in said for word in ("t0pS3cret", "secret-host", "hidden-host", hidden))
+    (missing,) = [text for text in graph.warnings if "Secrets that no file declares" in text]
+    assert "'elsewhere'" in missing and "passwords" not in missing
 
 
 def test_what_helm_writes() -> None:

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from patchpact.scenarios.importers.findings_file import import_findings
 from patchpact.scenarios.importers.records import ImportedReport, RawFinding
 from patchpact.scenarios.importers.reports import grype, osv, sarif, trivy
 
@@ -102,7 +105,7 @@ def test_grype_goes_by_the_cve_behind_an_advisory() -> None:
     assert (library.image, library.labels) == ("shop/cart:1", ("shop/cart@sha256:" + "b" * 64,))
     system = only(report, "CVE-2014-0224")
     assert (system.cvss, system.kev, system.ecosystem) == (6.8, True, "Debian")
-    assert any("1 matches that Grype's own rules" in text for text in report.warnings)
+    assert report.warnings == () and report.totals["suppressed by VEX"] == 1
 
 
 def test_grype_of_the_first_versions() -> None:
@@ -152,3 +155,52 @@ def test_grype_sarif_keeps_the_package_of_its_sentence() -> None:
     (finding,) = sarif.read(text, "x.sarif").findings
     assert (finding.id, finding.component, finding.version) == ("CVE-2022-24999", "qs", "6.7.0")
     assert finding.aliases == ("CVE-2022-24999-qs",)
+
+
+def test_what_a_tool_left_out_by_vex_is_listed_with_author_and_product(tmp_path: Path) -> None:
+    """Trivy (`--vex`) and Grype apply VEX themselves: their suppressions are ours, and count for no other package."""
+    image, package = "shop/cart:1", {"PkgName": "qs", "InstalledVersion": "6.7.0", "Severity": "HIGH"}
+    said = {
+        "Type": "vulnerability", "Status": "not_affected", "Statement": "code_not_reachable", "Source": "team.vex.json",
+        "Finding": {"VulnerabilityID": "CVE-2022-24999", **package},
+    }  # fmt: skip
+    ignored = {"Type": "vulnerability", "Status": "ignored", "Source": ".trivyignore", "Finding": said["Finding"]}
+    other = {"VulnerabilityID": "CVE-2022-24999", "PkgName": "express", "InstalledVersion": "4.17.1"}
+    result = {
+        "Target": "package-lock.json", "Class": "lang-pkgs", "Type": "npm", "Vulnerabilities": [other],
+        "ExperimentalModifiedFindings": [said, ignored],
+    }  # fmt: skip
+    (tmp_path / "t.json").write_text(json.dumps({"SchemaVersion": 2, "ArtifactName": image, "Results": [result]}))
+    report = import_findings([tmp_path / "t.json"])
+    assert [finding.component for finding in report.findings] == ["express"]
+    (left,) = report.suppressed
+    assert left.statement.author == "team.vex.json (read by trivy)" and left.statement.reason == "code_not_reachable"
+    assert (left.finding.component, left.finding.status, left.matched) == ("qs", "not_affected", "image")
+    assert any("1 findings that Trivy's own rules" in text for text in report.warnings)
+    assert report.totals["findings"] == 1
+
+    (left,) = import_findings([FIXTURES / "grype.json"]).suppressed
+    assert (left.finding.id, left.statement.author) == ("CVE-2099-0009", "a VEX file that grype read")
+
+
+@pytest.mark.parametrize(
+    ("tool", "text", "logical", "purl", "component"),
+    [
+        ("docker scout", "  Package  : pkg:npm/qs@6.7.0 \n  Fixed version  : 6.7.3 \n", "", "pkg:npm/qs@6.7.0", "qs"),
+        ("docker scout", "found", "pkg:npm/qs@6.7.0", "pkg:npm/qs@6.7.0", "qs"),
+        ("Snyk Open Source", "This file introduces a vulnerable qs package.", "qs@6.7.0", "", "qs"),
+        ("Snyk Open Source", "found", "no package here", "", ""),
+    ],
+)
+def test_sarif_packages_in_purls_and_logical_locations(
+    tool: str, text: str, logical: str, purl: str, component: str
+) -> None:
+    place = {"physicalLocation": {"artifactLocation": {"uri": "package.json"}}}
+    result = {
+        "ruleId": "CVE-2022-24999", "message": {"text": text},
+        "locations": [{**place, "logicalLocations": [{"fullyQualifiedName": logical}]}],
+    }  # fmt: skip
+    run = {"tool": {"driver": {"name": tool}}, "results": [result]}
+    (finding,) = sarif.read(json.dumps({"version": "2.1.0", "runs": [run]}), "x.sarif").findings
+    assert (finding.component, finding.purl, finding.path) == (component, purl, "package.json")
+    assert finding.version == ("6.7.0" if component else "") and finding.kind == "sca"

@@ -142,3 +142,82 @@ def test_wrong_cells_are_named(rows: str, field: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         csv_rows.read(rows, "rows.csv")
     assert (caught.value.where, caught.value.field) == ("rows.csv", field)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_rows_in_the_words_of_other_tools(delimiter: str) -> None:
+    header = [
+        "Title",
+        "CVE",
+        "Vulnerability ID",
+        "CWE",
+        "Severity",
+        "File Path",
+        "Line",
+        "Component Name",
+        "Installed Version",
+    ]
+    rows = [
+        ["Queries", "", "", "89", "High", "cart/a.py", "3", "", ""],
+        ["", "CVE-2099-1", "", "", "Critical", "", "", "qs", "6.7.0"],
+    ]  # fmt: skip
+    text = "\n".join(delimiter.join(cells) for cells in [header, *rows])
+    assert csv_rows.detect(text, "export.csv")
+    report = csv_rows.read(text, "export.csv")
+    code, package = report.findings
+    assert (code.id, code.cwe, code.path, code.line, code.severity) == ("CWE-89", (89,), "cart/a.py", 3, "high")
+    assert (package.id, package.component, package.version) == ("CVE-2099-1", "qs", "6.7.0")
+    (warning,) = report.warnings
+    assert "columns not read: 'Vulnerability ID'" in warning, "the second word for a column is left out, and said"
+
+
+TAGS = """SPDXVersion: SPDX-2.3
+SPDXID: SPDXRef-DOCUMENT
+DocumentName: cart
+Relationship: SPDXRef-DOCUMENT DESCRIBES SPDXRef-image
+
+PackageName: shop/cart
+SPDXID: SPDXRef-image
+PackageVersion: 1.4.0
+PrimaryPackagePurpose: CONTAINER
+
+# a comment
+PackageName: qs
+SPDXID: SPDXRef-qs
+PackageVersion: 6.7.0
+PackageComment: <text>PackageName: none
+PackageVersion: none</text>
+ExternalRef: SECURITY cpe23Type cpe:2.3:a:qs:qs:6.7.0:*:*:*:*:*:*:*
+ExternalRef: PACKAGE-MANAGER purl pkg:npm/qs@6.7.0
+PackageName: nameless
+SPDXID: SPDXRef-none
+PackageVersion: NOASSERTION
+FileName: ./a.py
+SPDXID: SPDXRef-file
+Relationship: SPDXRef-image DEPENDS_ON SPDXRef-qs
+"""
+
+
+def test_spdx_tag_value_says_the_same() -> None:
+    assert spdx.detect(TAGS, "bom.spdx")
+    report = spdx.read(TAGS, "bom.spdx")
+    (qs,) = report.components
+    assert (qs.name, qs.version, qs.purl, qs.image, qs.direct) == (
+        "qs",
+        "6.7.0",
+        "pkg:npm/qs@6.7.0",
+        "shop/cart:1.4.0",
+        True,
+    )
+    assert "1 packages have neither version nor purl" in report.warnings[0] and report.totals["packages"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [("SPDXVersion: SPDX-2.3\nPackageName\n", "line 2"), ("SPDXVersion: SPDX-3.0\nPackageName: x\n", "spdxVersion"),
+     ("SPDXVersion: SPDX-2.3\nPackageComment: <text>open\n", "line 2"), ("SPDXVersion: SPDX-2.3\nExternalRef: x\n", "line 2")],
+)  # fmt: skip
+def test_wrong_tags_are_named(text: str, field: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        spdx.read(text, "bom.spdx")
+    assert (caught.value.where, caught.value.field) == ("bom.spdx", field)
