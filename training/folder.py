@@ -189,7 +189,7 @@ class RunFolder:
         replace_folder(self.path / "checkpoints" / name, fill_all)
 
     def publish_policy(self, which: str = "best") -> None:
-        """Copy the policy of the checkpoint ``best`` or ``last`` to ``policy/`` (the last one's where there is no best)."""
+        """Copy the policy of ``best`` or ``last`` to ``policy/`` (of the last one where there is no best)."""
         found = self.checkpoint(which) or self.checkpoint("last")
         if found is not None:
             source = found[0] / "policy"
