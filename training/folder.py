@@ -188,9 +188,9 @@ class RunFolder:
 
         replace_folder(self.path / "checkpoints" / name, fill_all)
 
-    def publish_policy(self) -> None:
-        """Copy the best checkpoint's policy to ``policy/`` (the last one's where there is no best)."""
-        found = self.checkpoint("best") or self.checkpoint("last")
+    def publish_policy(self, which: str = "best") -> None:
+        """Copy the policy of ``best`` or ``last`` to ``policy/`` (of the last one where there is no best)."""
+        found = self.checkpoint(which) or self.checkpoint("last")
         if found is not None:
             source = found[0] / "policy"
             replace_folder(self.policy, lambda folder: _copy_files(source, folder))

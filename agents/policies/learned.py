@@ -224,15 +224,29 @@ class LearnedPolicy:
         """
         single = np.ndim(observation) == 1
         observation, mask = np.atleast_2d(observation), np.atleast_2d(mask)
-        scores = self.logits(observation, mask)
+        chosen = (mask != 0).argmax(-1)
+        noise = None
         if not self.deterministic:
-            scores = scores + rng.gumbel(size=scores.shape).astype(np.float32)
-        chosen = scores.argmax(-1)
+            known = mask.shape[1] if self._actions is None else len(self._actions)
+            noise = rng.gumbel(size=(len(mask), known)).astype(np.float32)
+        if self.remembers:  # its memory is of the whole batch
+            chosen = self._choose(observation, mask, noise)
+        elif (open_ := np.flatnonzero(np.count_nonzero(mask, axis=1) > 1)).size:  # one legal action needs no score
+            noise = None if noise is None else noise[open_]
+            chosen[open_] = self._choose(observation[open_], mask[open_], noise)
+        return int(chosen[0]) if single else chosen
+
+    def _choose(
+        self, observation: NDArray[Any], mask: NDArray[Any], noise: NDArray[np.float32] | None
+    ) -> NDArray[np.int64]:
+        """The best legal actions ``(n,)``, of scores with the noise that makes them a draw, if any."""
+        scores = self.logits(observation, mask)
+        chosen = (scores if noise is None else scores + noise).argmax(-1)
         if self._actions is not None:
             chosen = self._actions[chosen]
             unknown = mask[np.arange(len(mask)), chosen] == 0
             chosen = np.where(unknown, (mask != 0).argmax(-1), chosen)
-        return int(chosen[0]) if single else chosen
+        return chosen
 
 
 class LearnedPolicies(Mapping[str, LearnedPolicy]):

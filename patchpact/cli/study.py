@@ -24,7 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("study", metavar="STUDY", help="a bundled design (symbiosis, core) or a YAML file")
     parser.add_argument("--out", metavar="DIR", help="the folder; what was interrupted goes on in it")
-    parser.add_argument("--small", action="store_true", help="the small form: minutes, decides nothing")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--small", action="store_true", help="the small form: minutes, decides nothing")
+    form.add_argument(
+        "--pilot", action="store_true", help="the pilot: for --power, other seeds and draws, decides nothing"
+    )
     parser.add_argument("--jobs", type=whole_number(1), default=1, metavar="N", help="processes (default 1)")
     parser.add_argument(
         "--ray", action="store_true", help="spread cells over the Ray cluster that RAY_ADDRESS names, or over --jobs"
@@ -50,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
     from patchpact.training.study.runner import run_study
 
     design = load_design(args.study)
-    form = "small" if args.small else "full"
+    form = "small" if args.small else "pilot" if args.pilot else "full"
     folder = run_study(design, form, args.out, args.jobs, args.ray, progress=sys.stderr.isatty() and not args.json)
     return _conclude(args, folder)
 
@@ -62,7 +66,7 @@ def _check(args: argparse.Namespace) -> int:
 
     design = load_design(args.study)
     forms = {}
-    for form in ("small", "full"):
+    for form in design.forms:
         check_settings(design, form)
         require(design, form)
         cells = list(design.cells(form))

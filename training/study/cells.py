@@ -59,6 +59,9 @@ def config_of(cell: Cell, run: Path) -> TrainConfig:
 def play_cell(cell: Cell, runs: Path) -> pa.Table:
     """The rows of a cell. A training that was cut off goes on.
 
+    Learned agents play what their training ended with, not the checkpoint that a validation of welfare likes best:
+    they learn for their own accounts, and what that does to welfare is the question.
+
     Args:
         cell: what to play.
         runs: holds the run folder of its training; afterwards without checkpoints, with the policy.
@@ -83,6 +86,7 @@ def _trained(cell: Cell, run: Path) -> Path:
     train(config, resume=begun, progress=False)
     if not is_trained(folder, config):
         raise Stopped(cell.name)
+    folder.publish_policy("last")
     return run
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from patchpact.agents.policies import policy_names
+from patchpact.agents.policies.registry import further
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import ScenarioError
 from patchpact.scenarios.errors import closest
@@ -70,14 +71,22 @@ class Form(_Strict):
     """Evaluation worlds of every cell, the same in all."""
     settings: dict[str, Any] = {}
     """Settings of training that differ from ``training``; equal in all arms."""
+    arms: list[str] = []
+    """Only these; all, if none is named."""
+    first_seed: int = Field(default=0, ge=0)
+    """Of the trainings: a pilot has others than the full form, of whose results it then tells nothing."""
+    first_draw: int | None = Field(default=None, ge=0, lt=2**30)
+    """Seed of the first evaluation world, where it is not the design's."""
 
 
 class Forms(_Strict):
-    """Both forms."""
+    """All forms."""
 
     small: Form
     """Checks the plumbing and decides nothing."""
     full: Form
+    pilot: Form | None = None
+    """Shows how much results vary, for ``--power``, and decides nothing."""
 
 
 class Failure(_Strict):
@@ -206,13 +215,17 @@ class Design:
         held = self.file.model_dump_json(exclude={"power"})
         return hashlib.sha256(held.encode()).hexdigest()[:16]
 
+    @property
+    def forms(self) -> dict[str, Form]:
+        """Its forms by name."""
+        return {name: form for name, form in self.file.forms if form is not None}
+
     def form(self, name: str) -> Form:
         """The form of that name. Raises ``ScenarioError``."""
-        forms = dict(self.file.forms)
+        forms = self.forms
         if name not in forms:
             raise ScenarioError(self.source, "forms", f"no form {name!r}", closest(name, forms))
-        found: Form = forms[name]
-        return found
+        return forms[name]
 
     def arm(self, name: str) -> Arm:
         """The arm of that name."""
@@ -221,8 +234,10 @@ class Design:
     def cells(self, form_name: str) -> Iterator[Cell]:
         """All cells of a form: rules first, then trainings seed by seed, so that a part of them is balanced."""
         form = self.form(form_name)
-        worlds = [(arm, place) for arm in self.file.arms for place in self.file.topologies[: form.topologies]]
-        draws = range(self.file.first_draw, self.file.first_draw + form.draws)
+        arms = [arm for arm in self.file.arms if not form.arms or arm.name in form.arms]
+        worlds = [(arm, place) for arm in arms for place in self.file.topologies[: form.topologies]]
+        first = self.file.first_draw if form.first_draw is None else form.first_draw
+        draws = range(first, first + form.draws)
         settings = {**self.file.training, **form.settings}
 
         def cell(arm: Arm, place: Topology, player: str, seed: int) -> Cell:
@@ -245,7 +260,7 @@ class Design:
         for seed in range(max(form.training_seeds, form.exploratory_seeds)):
             for arm, place in worlds:
                 if seed < (form.exploratory_seeds if arm.exploratory else form.training_seeds):
-                    yield cell(arm, place, LEARNED, seed)
+                    yield cell(arm, place, LEARNED, form.first_seed + seed)
 
     def _located(self, scenario: str) -> str:
         beside = self.home / scenario if self.home is not None else None
@@ -303,9 +318,10 @@ def _check(file: DesignFile, where: str) -> None:
         for name in names:
             if names.count(name) > 1:
                 raise ScenarioError(where, field, f"{name!r} stands twice", "rename one")
+    rules = (*policy_names(), *further())
     for player in file.players:
-        if player not in policy_names():
-            raise ScenarioError(where, "players", f"no rule {player!r}", closest(player, policy_names()))
+        if player not in rules:
+            raise ScenarioError(where, "players", f"no rule {player!r}", closest(player, rules))
     for name in ("full", file.criteria.placebo):
         if name not in arms:
             raise ScenarioError(where, "arms", f"no arm {name!r}", closest(name, arms))
@@ -313,8 +329,15 @@ def _check(file: DesignFile, where: str) -> None:
         for name in arm.scenarios:
             if name not in places:
                 raise ScenarioError(where, f"arms.{arm.name}.scenarios", f"no topology {name!r}", closest(name, places))
-    if file.forms.small.training_seeds >= file.criteria.least_training_seeds:
-        raise ScenarioError(where, "forms.small", "could decide a claim", "give it fewer seeds than the criteria ask")
+    for form_name, form in file.forms:
+        if form is None:
+            continue
+        if form_name != "full" and form.training_seeds >= file.criteria.least_training_seeds:
+            mend = "give it fewer seeds than the criteria ask"
+            raise ScenarioError(where, f"forms.{form_name}", "could decide a claim", mend)
+        for name in form.arms:
+            if name not in arms:
+                raise ScenarioError(where, f"forms.{form_name}.arms", f"no arm {name!r}", closest(name, arms))
     known = (*TOTALS, GINI)
     for claim in file.claims:
         for test in claim.tests:

@@ -46,6 +46,32 @@ def test_acts_legally_alone_and_batched(folder: Path, deterministic: bool) -> No
                 assert single == batched[0]
 
 
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_leaving_out_what_is_forced_changes_no_action(
+    folder: Path, deterministic: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load_policy(folder, deterministic=deterministic)["business"]
+    observation, mask = states("business", 64)
+    mask[::2] = 0
+    mask[np.arange(0, 64, 2), np.arange(32)] = 1  # every other one has one legal action
+    scores = policy.logits(observation, mask)
+    if not deterministic:
+        scores = scores + np.random.default_rng(2).gumbel(size=scores.shape).astype(np.float32)
+    scored: list[int] = []
+    whole = type(policy).logits
+
+    def counted(self: object, observation: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        scored.append(len(observation))
+        return whole(self, observation, mask)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(policy), "logits", counted)
+    chosen = policy.act(observation, mask, np.random.default_rng(2))
+    assert scored == [32] and chosen.dtype == np.int64
+    np.testing.assert_array_equal(chosen, scores.argmax(1))
+    assert policy.act(observation[::2], mask[::2], np.random.default_rng(2)).tolist() == list(range(32))
+    assert scored == [32]
+
+
 def test_a_folder_of_a_smaller_layout_still_loads(folder: Path) -> None:
     """Drop the last action and permute entries: names, not places, decide."""
     description = json.loads((folder / "policy.json").read_text())

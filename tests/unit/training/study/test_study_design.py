@@ -27,7 +27,7 @@ def tiny(*swaps: tuple[str, str]) -> Design:
 def test_bundled_designs_hold_together(name: str) -> None:
     design = load_design(name)
     assert design.file.id == name
-    for form in ("small", "full"):
+    for form in design.forms:
         of_cells.check_settings(design, form)
         names = [cell.name for cell in design.cells(form)]
         assert len(set(names)) == len(names)
@@ -48,6 +48,37 @@ def test_the_factorial_is_whole_and_nothing_multiplies_the_networks(name: str) -
         if set(arm.set) <= set(switches) and not arm.scale and not arm.scenarios and not arm.exploratory
     )
     assert len(corners) == 8 and set(corners.values()) == {1}
+
+
+def test_a_pilot_has_its_own_arms_seeds_and_draws() -> None:
+    cells = list(tiny().cells("pilot"))
+    assert [(cell.arm, cell.training_seed) for cell in cells if cell.learned] == [("full", 7), ("no-value", 7)]
+    assert {cell.arm for cell in cells} == {"full", "no-value", "half"}
+    assert {cell.draws for cell in cells} == {range(500, 504)}
+    full = list(tiny().cells("full"))
+    assert not {cell.draws for cell in cells} & {cell.draws for cell in full}
+    assert not {cell.training_seed for cell in cells if cell.learned} & {cell.training_seed for cell in full}
+
+
+def test_a_pilot_of_an_unknown_arm_is_one_line() -> None:
+    with pytest.raises(ScenarioError, match=r"forms\.pilot\.arms: no arm 'no-valu'; did you mean 'no-value'"):
+        tiny(("arms: [full, no-value, half]", "arms: [full, no-valu]"))
+
+
+def test_a_design_without_a_pilot_has_none() -> None:
+    with pytest.raises(ScenarioError, match="no form 'pilot'"):
+        load_design("core").form("pilot")
+
+
+@pytest.mark.parametrize("name", ["symbiosis", "core"])
+def test_bundled_pilots_tell_nothing_of_the_full_form(name: str) -> None:
+    design = load_design(name)
+    if "pilot" not in design.forms:
+        return
+    pilot, full = (list(design.cells(form)) for form in ("pilot", "full"))
+    assert not {seed for cell in pilot for seed in cell.draws} & {seed for cell in full for seed in cell.draws}
+    assert not {c.training_seed for c in pilot if c.learned} & {c.training_seed for c in full if c.learned}
+    assert {c.timesteps for c in pilot} == {c.timesteps for c in full} and pilot[0].settings == full[0].settings
 
 
 def test_the_small_form_can_decide_nothing() -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from tiny import TINY
 from patchpact.agents.policies import make_policy
 from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.agents.roles.ledger import KINDS, NETWORK_OF_KIND, NETWORKS
+from patchpact.training.config import TrainConfig
 from patchpact.training.evaluate import play
-from patchpact.training.folder import RunError
+from patchpact.training.folder import CheckpointState, RunError, RunFolder
 from patchpact.training.reports.files import ReportError
 from patchpact.training.reports.study import write_study_report
 from patchpact.training.study import cells as of_cells
@@ -114,6 +116,27 @@ def test_a_lost_cell_alone_is_played_again(done: Path, tmp_path: Path) -> None:
     assert pq.read_table(lost).equals(rows)
 
 
+def test_what_is_played_is_what_training_ended_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the checkpoint that a validation of welfare liked best: agents learn for their own accounts."""
+    monkeypatch.undo()
+    cell = next(cell for cell in DESIGN.cells("full") if cell.learned)
+    run = RunFolder(tmp_path / cell.name)
+    run.create(of_cells.with_rollout_length(of_cells.config_of(cell, run.path)))
+
+    def trained(config: TrainConfig, **_: object) -> None:
+        for name, iteration in (("best", 0), ("last", config.iterations)):
+            state = CheckpointState(iteration, 64, 1.0, 0.0)
+            run.save_checkpoint(name, state, partial(mark, name))
+        run.publish_policy()
+
+    def mark(name: str, place: Path) -> None:
+        (place / "policy").mkdir(parents=True)
+        (place / "policy" / "policy.json").write_text(name, encoding="utf-8")
+
+    monkeypatch.setattr(of_cells, "train", trained)
+    assert (of_cells._trained(cell, run.path) / "policy" / "policy.json").read_text(encoding="utf-8") == "last"
+
+
 def test_a_stop_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
 
@@ -180,6 +203,19 @@ def test_the_small_form_says_undecided(tmp_path: Path) -> None:
     verdict = write_study_report(folder)
     assert {one.verdict for one in verdict.rulings} == {"undecided"}
     assert any("the small form has 1 training seeds, the criteria ask for 2" in line for line in verdict.obstacles)
+
+
+def test_the_pilot_says_undecided_and_serves_for_power(tmp_path: Path) -> None:
+    text = TINY.replace("training_seeds: 1\n    exploratory", "training_seeds: 2\n    exploratory")
+    text = text.replace("least_training_seeds: 2", "least_training_seeds: 3")
+    design = parse_design(
+        text.replace("[full, no-value, half]", "[full, no-responsibility, placebo]"), "tiny.yaml", None
+    )
+    folder = runner.run_study(design, "pilot", tmp_path / "pilot", command="test")
+    assert {one.verdict for one in judge_study(read_study(folder)).rulings} == {"undecided"}
+    found = power(design, folder)
+    assert found["pilot"] | {"form": "pilot", "training_seeds": 2, "missing_cells": 0} == found["pilot"]
+    assert [one["claim"] for one in found["predictions"]] == ["X2"]
 
 
 def test_a_changed_design_in_the_folder_is_told(done: Path, tmp_path: Path) -> None:

@@ -15,6 +15,15 @@ measures: [welfare_keur, damage_keur, gini]
 forms:
   small: {topologies: 1, training_seeds: 1, exploratory_seeds: 0, timesteps: 64, draws: 4}
   full: {topologies: 2, training_seeds: 2, exploratory_seeds: 1, timesteps: 64, draws: 4}
+  pilot:
+    topologies: 1
+    training_seeds: 1
+    exploratory_seeds: 0
+    timesteps: 64
+    draws: 4
+    first_seed: 7
+    first_draw: 500
+    arms: [full, no-value, half]
 arms:
 - {name: full, description: As it is, sweep: {liability: 1}}
 - {name: no-value, description: Without value, set: {value_enabled: false}}
