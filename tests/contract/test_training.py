@@ -251,18 +251,33 @@ def test_a_role_that_has_nothing_to_decide_is_left_as_it_is(tmp_path: Path) -> N
     """Without responsibility and governance the auditor has no lever, and does not vote."""
     off = {"windows": 2, "motions_per_window": 4, "responsibility_enabled": False, "governance_enabled": False}
     tiny = replace(TINY, scenario="symbiosis-v1", overrides=off, timesteps=4 * 16, epochs=1)
-    still = replace(tiny, lr=1e-9, lr_end=1e-9, out=str(tmp_path / "still"))
+    moved = _moved(tiny, tmp_path)
+    assert moved["esg"] == 0.0
+    assert moved["it"] > 1e-5
+
+
+@pytest.mark.slow
+def test_an_agent_that_nothing_touches_stays_where_it_starts(tmp_path: Path) -> None:
+    """Without the networks no account moves. A bonus for entropy would then be the whole gradient, hence 0 in studies."""
+    off = {f"{name}_enabled": False for name in ("value", "responsibility", "governance")}
+    world = {"windows": 2, "motions_per_window": 4, **off}
+    tiny = replace(TINY, scenario="symbiosis-v1", overrides=world, timesteps=4 * 16, epochs=1, reward="own")
+    assert set(_moved(replace(tiny, entropy=0.0), tmp_path / "none").values()) == {0.0}
+    assert _moved(replace(tiny, entropy=0.002), tmp_path / "some")["it"] > 1e-5
+
+
+def _moved(config: TrainConfig, place: Path) -> dict[str, float]:
+    """By role, how far the weight that moved most is from where training started."""
+    still = replace(config, lr=1e-9, lr_end=1e-9, out=str(place / "still"))
     before = load_policy(train(still, progress=False))
-    after = load_policy(train(replace(tiny, out=str(tmp_path / "run")), progress=False))
-    moved = {
+    after = load_policy(train(replace(config, out=str(place / "run")), progress=False))
+    return {
         role: max(
             float((one - other).detach().abs().max())
             for one, other in zip(before[role].network.parameters(), after[role].network.parameters(), strict=True)
         )
         for role in after
     }
-    assert moved["esg"] == 0.0
-    assert moved["it"] > 1e-5
 
 
 @pytest.mark.slow
