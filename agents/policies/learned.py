@@ -241,7 +241,7 @@ class LearnedPolicy:
     ) -> NDArray[np.int64]:
         """The best legal actions ``(n,)``, of scores with the noise that makes them a draw, if any."""
         scores = self.logits(observation, mask)
-        chosen = (scores if noise is None else scores + noise).argmax(-1)
+        chosen: NDArray[np.int64] = (scores if noise is None else scores + noise).argmax(-1)
         if self._actions is not None:
             chosen = self._actions[chosen]
             unknown = mask[np.arange(len(mask)), chosen] == 0
