@@ -229,14 +229,8 @@ def test_it_trains_on_both_nodes(undisturbed: Path) -> None:
 
 def test_where_a_run_is_trained_changes_nothing(undisturbed: Path, tmp_path: Path) -> None:
     out = tmp_path / "alone"
-    train(
-        replace(CONFIG, timesteps=3 * 2 * WORLDS * STEPS, lr_end=CONFIG.lr, entropy_end=CONFIG.entropy, out=str(out)),
-        progress=False,
-    )
-    here, there = curve(out)[0], curve(undisturbed)[0]
-    assert {name: here[name] for name in here if name != "validation"} == {
-        name: there[name] for name in there if name != "validation"
-    }
+    train(replace(CONFIG, out=str(out)), progress=False)
+    assert curve(out) == curve(undisturbed)
 
 
 def test_a_killed_runner_costs_no_step(nodes: Nodes, undisturbed: Path, tmp_path: Path) -> None:
