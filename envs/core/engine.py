@@ -40,7 +40,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     w.welfare = 0.0
     w.ledger_n = 0
     st.terminated[k] = False
-    w.booked = 0
+    st.booked[k] = False
     st.parts[k] = 0.0
     st.reward[k] = 0.0
     st.illegal[k] = 0
@@ -57,9 +57,9 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
     w = st.world[k]
     w.welfare = 0.0
     w.ledger_n = 0
-    if w.booked:
+    if st.booked[k]:
         st.parts[k] = 0.0
-        w.booked = 0
+        st.booked[k] = False
     st.terminated[k] = False
     if w.over:
         st.reward[k] = 0.0
@@ -106,7 +106,7 @@ def step_world(S, st, k, actions, autoreset):  # type: ignore[no-untyped-def]
 def _pay(S, st, k, w):  # type: ignore[no-untyped-def]
     """Rewards and accounts: what the step has booked for each agent, all kinds added up."""
     agents = S.scenario[w.scenario].na
-    if not w.booked:
+    if not st.booked[k]:
         for i in range(agents):
             st.reward[k, i] = 0.0
         return

@@ -130,7 +130,6 @@ class Imagination:
             getattr(mine, name).reshape(self.engine.num_envs, length)[:] = part
         agents = self.engine.num_agents
         mine.world[:] = world
-        mine.world["booked"] = True  # what the last imagined step booked is still there
         for name in _PLACE:
             mine.world[name] = self._own[name]
         for name in ("row", "slot"):

@@ -38,7 +38,7 @@ def book(S, st, k, giver, taker, kind, amount):  # type: ignore[no-untyped-def]
     w = st.world[k]
     if amount <= 0.0 or not network_enabled(S.scenario[w.scenario], S.network[kind]):
         return 0.0
-    w.booked = 1
+    st.booked[k] = True
     st.parts[k, giver, kind] -= amount
     st.parts[k, taker, kind] += amount
     if taker == nature(st):

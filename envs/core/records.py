@@ -130,7 +130,6 @@ WORLD = _record(
     ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
     ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),
     ("open_risk", "f8"), ("overdue", "i8"), ("open_n", "i8"), ("ledger_n", "i8"), ("welfare", "f8"),
-    ("booked", "i1"),  # money moved in the last step: the parts are not all 0
     *((name, "f8") for name in TOTALS),
 )  # fmt: skip
 WORLD_SERVICE = _record(
@@ -195,6 +194,7 @@ class State(NamedTuple):
     reward: NDArray[np.float64]  # (num_envs, A) account change of the last step / REWARD_SCALE_KEUR
     chosen: NDArray[np.int64]  # (num_envs, A) last actions, illegal ones replaced
     parts: NDArray[np.float64]  # (num_envs, A + 2, kinds) k€ of the last step; A outside, A + 1 nature
+    booked: NDArray[np.bool_]  # (num_envs,) money moved in the last step: parts are not all 0
     illegal: NDArray[np.int8]  # (num_envs, A)
     ballots: NDArray[np.int64]  # (num_envs, A) votes of the last vote: +1, 0, -1; times the intensity if quadratic
     transfers: NDArray[np.int64]  # (num_envs, A) tenths of the quote escrowed (+) or asked (-) in the last vote
@@ -246,6 +246,7 @@ def allocate(
         reward=np.zeros((num_envs, agents)),
         chosen=np.zeros((num_envs, agents), np.int64),
         parts=np.zeros((num_envs, agents + 2, kinds)),
+        booked=np.zeros(num_envs, np.bool_),
         illegal=np.zeros((num_envs, agents), np.int8),
         ballots=np.zeros((num_envs, agents), np.int64),
         transfers=np.zeros((num_envs, agents), np.int64),

@@ -38,15 +38,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--power", metavar="DIR", help="only compute, from a pilot's folder, how many seeds and draws the margin needs"
     )
+    parser.add_argument(
+        "--publish", nargs=2, metavar=("DIR", "TARGET"), help="only write what the verdict on DIR rests on to TARGET"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked; see the module's docstring."""
-    asked = [name for name in ("out", "check", "report", "power") if getattr(args, name)]
+    asked = [name for name in ("out", "check", "report", "power", "publish") if getattr(args, name)]
     if len(asked) != 1:
-        raise UsageError("say one of --out DIR (run it), --check, --report DIR, --power DIR")
-    return {"out": _run, "check": _check, "report": _report, "power": _power}[asked[0]](args)
+        raise UsageError("say one of --out DIR (run it), --check, --report DIR, --power DIR, --publish DIR TARGET")
+    does = {"out": _run, "check": _check, "report": _report, "power": _power, "publish": _publish}
+    return does[asked[0]](args)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -107,6 +111,20 @@ def _power(args: argparse.Namespace) -> int:
         print_json(found)
     else:
         print(yaml.safe_dump({"power": found}, sort_keys=False, allow_unicode=True, width=110), end="")
+    return 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from patchpact.training.study.publish import publish
+
+    folder, target = map(Path, args.publish)
+    _same(args, folder)
+    publish(folder, target)
+    size = sum(file.stat().st_size for file in target.rglob("*.parquet"))
+    if args.json:
+        print_json({"folder": str(target), "bytes": size})
+    else:
+        print(f"{target}: written, {size / 1e6:.1f} MB; its report: patchpact study {args.study} --report {target}")
     return 0
 
 

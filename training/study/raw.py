@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -51,6 +52,11 @@ class Raw:
         """Whether every topology has that arm with that player."""
         return all((arm, place, player) in self.cells for place in self.topologies)
 
+    def holds(self, arm: str, topology: str, player: str, run: int) -> bool:
+        """Whether that cell was played; the run is its training seed, or -1."""
+        played = self.cells.get((arm, topology, player))
+        return played is not None and run in played.runs
+
     def values(self, key: Key, measure: str, outside: str | None = None) -> Floats:
         """A measure ``(runs, draws)``; welfare without a network's own lines, where ``outside`` names one."""
         played = self.cells[key]
@@ -84,8 +90,8 @@ def read_raw(folder: Path) -> Raw:
     """
     parts: dict[Key, dict[int, _Part]] = {}
     for file in sorted((folder / "episodes").glob("*.parquet")):
-        key, run, part = _part(file)
-        parts.setdefault(key, {})[run] = part
+        for key, run, part in _parts(file):
+            parts.setdefault(key, {})[run] = part
     if not parts:
         raise ReportError(f"{folder / 'episodes'}: holds no episodes; run the study")
     cells = {}
@@ -101,16 +107,28 @@ def read_raw(folder: Path) -> Raw:
     return Raw(cells, tuple(dict.fromkeys(key[1] for key in cells)))
 
 
-def _part(file: Path) -> tuple[Key, int, _Part]:
+def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
+    """The cells of a file, each a block of rows."""
     try:
         schema = pq.read_schema(file)
         plain = [one.name for one in schema if any(test(one.type) for test in _PLAIN)]
         table = pq.read_table(file, columns=["arm", "topology", "player", *plain, LINES, ACCOUNTS])
-        one = table.slice(0, 1).to_pylist()[0]
-        totals = {name: np.asarray(table[name], np.float64) for name in plain if name not in ("seed", "training_seed")}
-        lines, accounts = (np.array(table[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
-        seeds = tuple(table["seed"].to_pylist())
+        for start, count in _blocks(table):
+            block = table.slice(start, count)
+            one = block.slice(0, 1).to_pylist()[0]
+            totals = {n: np.asarray(block[n], np.float64) for n in plain if n not in ("seed", "training_seed")}
+            lines, accounts = (np.array(block[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
+            seeds = tuple(block["seed"].to_pylist())
+            run = -1 if one["training_seed"] is None else int(one["training_seed"])
+            yield (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
     except (OSError, pa.ArrowException, IndexError, KeyError) as error:
         raise ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on") from None
-    run = -1 if one["training_seed"] is None else int(one["training_seed"])
-    return (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
+
+
+def _blocks(table: pa.Table) -> Iterator[tuple[int, int]]:
+    """First row and number of rows of each cell."""
+    if table.num_rows == 0:
+        raise IndexError("no rows")
+    cell = list(zip(*(table[name].to_pylist() for name in ("arm", "topology", "player", "training_seed")), strict=True))
+    starts = [0, *(n for n in range(1, len(cell)) if cell[n] != cell[n - 1]), len(cell)]
+    yield from ((first, last - first) for first, last in pairwise(starts))

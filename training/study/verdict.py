@@ -32,7 +32,7 @@ from patchpact.training.stats import LEVEL, Estimate
 from patchpact.training.study.design import IDLE, LEARNED, Design, Prediction, parse_design
 from patchpact.training.study.effects import NOT_THERE, Effect, Weights, differences, effect, holm
 from patchpact.training.study.raw import Floats, Raw, read_raw
-from patchpact.training.study.runner import file_of, read_manifest
+from patchpact.training.study.runner import read_manifest
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 HOLDS, FAILS, UNCLEAR = "holds", "fails", "unclear"
@@ -114,8 +114,9 @@ def read_study(folder: str | Path) -> Study:
     design = parse_design(kept.read_text(encoding="utf-8"), str(kept), None)
     form = str(manifest["form"])
     cells = list(design.cells(form))
-    missing = sum(not file_of(place, cell).is_file() for cell in cells)
-    return Study(place, design, form, read_raw(place), missing, len(cells), manifest)
+    raw = read_raw(place)
+    missing = sum(not raw.holds(cell.arm, cell.topology, cell.player, cell.training_seed) for cell in cells)
+    return Study(place, design, form, raw, missing, len(cells), manifest)
 
 
 def judge_study(study: Study) -> Verdict:

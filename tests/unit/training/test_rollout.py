@@ -112,6 +112,17 @@ def test_finish_counts_each_agents_account() -> None:
     assert np.allclose(step.state.agent["account"], earned)
 
 
+def test_room_used_before_finishes_as_new_room_does() -> None:
+    """What an earlier copy's last step left behind does not get into the next."""
+    engine = Engine([TWO], 3)
+    engine.reset(np.arange(3, dtype=np.uint64))
+    actions, used = np.zeros((3, engine.num_agents), np.int64), Finish([TWO], 3)
+    for turn in range(20):
+        engine.step_at_random(0, turn, actions)
+        for ours, theirs in zip(used(engine), Finish([TWO], 3)(engine), strict=True):
+            assert np.array_equal(ours, theirs)
+
+
 def test_other_scenarios_take_the_place_of_the_old_ones() -> None:
     sampler, _ = played([TOY])
     sampler.replace([TWO, TOY])

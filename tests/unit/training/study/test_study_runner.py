@@ -27,6 +27,7 @@ from patchpact.training.study import cells as of_cells
 from patchpact.training.study import runner
 from patchpact.training.study.design import LEARNED, parse_design
 from patchpact.training.study.power import power, variances
+from patchpact.training.study.publish import publish
 from patchpact.training.study.raw import read_raw
 from patchpact.training.study.verdict import judge_study, read_study
 from patchpact.training.study.worlds import world_of
@@ -239,6 +240,30 @@ def test_raw_arrays_stand_run_by_draw(done: Path) -> None:
     played = raw.cells["full", "toy", LEARNED]
     assert played.runs == (0, 1) and played.totals["welfare_keur"].shape == (2, 4)
     assert raw.values(("full", "toy", LEARNED), "welfare_keur", "value").shape == (2, 4)
+
+
+def test_what_is_published_gives_the_same_verdict_from_a_tenth_of_the_columns(done: Path, tmp_path: Path) -> None:
+    place = publish(done, tmp_path / "published")
+    publish(done, place)  # again: in its place
+    assert sorted(file.name for file in (place / "episodes").iterdir()) == ["short.parquet", "toy.parquet"]
+    ours, theirs = judge_study(read_study(done)), judge_study(read_study(place))
+    assert [(one.id, one.verdict) for one in ours.rulings] == [(one.id, one.verdict) for one in theirs.rulings]
+    assert ours.obstacles == theirs.obstacles and read_study(place).missing == 0
+    whole, part = read_raw(done), read_raw(place)
+    assert set(whole.cells) == set(part.cells)
+    for key, played in whole.cells.items():
+        assert (played.runs, played.draws) == (part.cells[key].runs, part.cells[key].draws)
+        for measure in DESIGN.file.measures:
+            np.testing.assert_allclose(part.values(key, measure), whole.values(key, measure), rtol=1e-5, atol=1e-4)
+    assert "kind_fee_keur" not in pq.read_schema(place / "episodes" / "toy.parquet").names
+    assert write_study_report(place).rulings
+
+
+def test_a_study_is_not_published_over_itself(done: Path) -> None:
+    before = written(done)
+    with pytest.raises(RunError, match="name another"):
+        publish(done, done)
+    assert written(done) == before
 
 
 def test_variances_are_found_again() -> None:

@@ -1,0 +1,63 @@
+"""What a study's verdict rests on, small enough to publish: ``patchpact study --publish``.
+
+A study's folder holds every party's money by kind of every episode, some 170 kB a cell. The verdict and its tables read
+the design's measures, welfare by network and agents' accounts alone: these, in single precision, one file a topology.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from patchpact.training.folder import RunError, replacing, writing
+from patchpact.training.study.design import GINI
+from patchpact.training.study.raw import ACCOUNTS, LINES
+from patchpact.training.study.verdict import WELFARE, Study, read_study
+
+_CELL = ("arm", "topology", "player", "training_seed", "seed")
+
+
+def publish(folder: str | Path, target: str | Path) -> Path:
+    """Write a folder that ``patchpact study --report`` reads like the study's own.
+
+    Args:
+        folder: a study's.
+        target: the new folder; files of an earlier publication in it are replaced.
+
+    Raises:
+        RunError: the folder holds no study, or the target is the folder itself or cannot be written.
+        ReportError: episodes that cannot be read.
+    """
+    study, place = read_study(folder), Path(target)
+    if place.resolve() == study.folder.resolve():
+        raise RunError(f"{place}: is the study's own folder; name another to publish it in")
+    with writing(place):
+        (place / "episodes").mkdir(parents=True, exist_ok=True)
+        for topology in study.raw.topologies:
+            with replacing(place / "episodes" / f"{topology}.parquet") as stream:
+                pq.write_table(_table(study, topology), stream, compression="zstd", compression_level=19)
+        for name in ("study.json", "design.yaml"):
+            with replacing(place / name) as stream:
+                shutil.copyfileobj((study.folder / name).open("rb"), stream)
+    return place
+
+
+def _table(study: Study, topology: str) -> pa.Table:
+    measures = [name for name in dict.fromkeys((WELFARE, *study.design.file.measures)) if name != GINI]
+    files = sorted((study.folder / "episodes").glob("*.parquet"))
+    parts = [_narrow(pq.read_table(file, columns=[*_CELL, *measures, LINES, ACCOUNTS]), measures) for file in files]
+    table = pa.concat_tables(part for part in parts if part["topology"][0].as_py() == topology)
+    return table.set_column(0, "arm", table["arm"].dictionary_encode())
+
+
+def _narrow(table: pa.Table, measures: Sequence[str]) -> pa.Table:
+    for name in measures:
+        table = table.set_column(table.schema.get_field_index(name), name, table[name].cast(pa.float32()))
+    for name in (LINES, ACCOUNTS):
+        single = table[name].cast(pa.list_(pa.float32()))
+        table = table.set_column(table.schema.get_field_index(name), name, single)
+    return table
