@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import Scenario
 
-_PLAYED_ON = ("world", "service", "patch", "cve", "attempt", "flow", "agent", "row", "terminated")
+_PLAYED_ON = ("world", "service", "patch", "cve", "attempt", "flow", "agent", "row", "weight", "terminated")
 """What a world goes on from where nobody looks."""
 
 
