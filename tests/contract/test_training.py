@@ -263,7 +263,7 @@ def test_an_agent_that_nothing_touches_stays_where_it_starts(tmp_path: Path) -> 
     world = {"windows": 2, "motions_per_window": 4, **off}
     tiny = replace(TINY, scenario="symbiosis-v1", overrides=world, timesteps=4 * 16, epochs=1, reward="own")
     assert set(_moved(replace(tiny, entropy=0.0), tmp_path / "none").values()) == {0.0}
-    assert _moved(replace(tiny, entropy=0.002), tmp_path / "some")["it"] > 1e-5
+    assert _moved(replace(tiny, entropy=0.002, entropy_end=0.002), tmp_path / "some")["it"] > 1e-5
 
 
 def _moved(config: TrainConfig, place: Path) -> dict[str, float]:
