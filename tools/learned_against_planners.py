@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/learned_against_planners.py [--worlds N] [POLICY...]
 
-Writes `docs/learned_against_planners.csv`. Without POLICY, `pretrained` is played. One scenario of each of the
-benchmark's tracks (held-out worlds of ``SCENARIOS``), the same N worlds (16 by default) for everybody, one world at a
+Writes `docs/learned_against_planners.csv`. Without POLICY, `pretrained` is played. Some scenarios of the benchmark's
+held-out tracks (``SCENARIOS``), the same N worlds (16 by default) for everybody, one world at a
 time, losses booked as expectations. A decision is one env-step, in which all agents of a world act. ``ms`` is CPU time
 of the process for each (the world's own step included, some ten microseconds), ``ms_in_batch`` the same where 64 worlds
 are played at once (planners have no batch); ``times`` is the planner's time over the learned policy's, each one world

@@ -132,10 +132,10 @@ def rows(world: Scenario, worlds: int) -> Iterator[dict[str, object]]:
                pair("motions_passed", equal, negligent))  # fmt: skip
     low, high = (played(INSURED_SELFISH, insurance_pass_through=at) for at in (0.0, 1.0))
     yield _row("premiums that follow risk", "patches done", "played", True, pair("patches_done", low, high))
+    common, own = (_favour(world.with_parameters(insurance_pass_through=at), seeds) for at in (0.0, 1.0))
     for voter, rises in (("the owner", True), ("other firms", False)):
-        yield _row("premiums that follow risk", f"votes of {voter} in favour", "played", rises, tuple(
-            _favour(world.with_parameters(insurance_pass_through=at), seeds)[voter] for at in (0.0, 1.0)
-        ))  # fmt: skip
+        yield _row("premiums that follow risk", f"votes of {voter} in favour", "played", rises,
+                   pair(voter, common, own))  # fmt: skip
     yield _row("premiums that follow risk", "share of efficient plans that an insured owner wants", "worked out",
                True, _appetite(world, seeds))  # fmt: skip
     yield from _audits(world, played)

@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "core_profile.csv"
-STEPS, ELSEWHERE = 32, "outside compiled code (C library, kernel)"
+STEPS = 32
 
 
 def loop(folder: Path, name: str, num_envs: int, seconds: float) -> None:
@@ -72,12 +72,12 @@ def shares(folder: Path) -> list[dict[str, object]]:
         ["perf", "script", "-i", str(folder / "perf.data"), "-F", "ip,dso"], capture_output=True, text=True, check=True
     ).stdout
     found: Counter[str] = Counter()
+    size = (folder / "core.o").stat().st_size
     for line in told.splitlines():
         if match := re.match(r"\s*([0-9a-f]+) \((.*)\)", line):
             offset = int(match[1], 16) - base
-            inside = 0 <= offset - starts[0] < (folder / "core.o").stat().st_size
-            found[_plain(routines[bisect.bisect(starts, offset) - 1][1]) if inside else ELSEWHERE] += 1
-    found.pop(ELSEWHERE, None)
+            if starts[0] <= offset < starts[0] + size:  # else in the C library, the interpreter or the kernel
+                found[_plain(routines[bisect.bisect(starts, offset) - 1][1])] += 1
     total = sum(found.values())
     return [
         {"routine": name, "share": round(n / total, 4), "us_per_env_step": round(float(cost) * n / total, 3)}
@@ -92,7 +92,7 @@ def _plain(symbol: str) -> str:
     while match := re.match(r"\d+", rest):
         parts.append(rest[match.end() : match.end() + int(match[0])])
         rest = rest[match.end() + int(match[0]) :]
-    return ".".join(part for part in parts[-2:]) or symbol[:40]
+    return ".".join(parts[-2:]) or symbol[:40]
 
 
 def main(scenario: str, num_envs: int, seconds: float) -> None:

@@ -24,7 +24,7 @@ from patchpact.scenarios.importers.records import RawFinding, Statement, Status,
 from patchpact.scenarios.importers.reports.packages import ImageName, image_name, image_of_purl, parsed_purl
 
 LISTED_ONE_BY_ONE = 50
-_SUPPRESSING = ("not_affected", "fixed")
+_SUPPRESSING: tuple[Status, ...] = ("not_affected", "fixed")
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class VexStatement(Statement):
     timestamp: str = ""
     subcomponents: tuple[str, ...] = ()
     document: str = ""
+
+
+def suppressing(word: str) -> Status | None:
+    """The status of that name, if it suppresses a finding."""
+    return next((status for status in _SUPPRESSING if status == word), None)
 
 
 def about(finding: RawFinding, status: Status, author: str, reason: str, evidence: str) -> VexStatement:

@@ -88,6 +88,10 @@ class Forms(_Strict):
     pilot: Form | None = None
     """Shows how much results vary, for ``--power``, and decides nothing."""
 
+    def given(self) -> dict[str, Form]:
+        """Those that the design has, by name."""
+        return {name: form for name, form in self if form is not None}
+
 
 class Failure(_Strict):
     """When an arm has broken down, relative to the arm ``full``."""
@@ -218,7 +222,7 @@ class Design:
     @property
     def forms(self) -> dict[str, Form]:
         """Its forms by name."""
-        return {name: form for name, form in self.file.forms if form is not None}
+        return self.file.forms.given()
 
     def form(self, name: str) -> Form:
         """The form of that name. Raises ``ScenarioError``."""
@@ -329,9 +333,7 @@ def _check(file: DesignFile, where: str) -> None:
         for name in arm.scenarios:
             if name not in places:
                 raise ScenarioError(where, f"arms.{arm.name}.scenarios", f"no topology {name!r}", closest(name, places))
-    for form_name, form in file.forms:
-        if form is None:
-            continue
+    for form_name, form in file.forms.given().items():
         if form_name != "full" and form.training_seeds >= file.criteria.least_training_seeds:
             mend = "give it fewer seeds than the criteria ask"
             raise ScenarioError(where, f"forms.{form_name}", "could decide a claim", mend)

@@ -6,7 +6,6 @@ the design's measures, welfare by network and agents' accounts alone: these, in 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,21 +36,22 @@ def publish(folder: str | Path, target: str | Path) -> Path:
         raise RunError(f"{place}: is the study's own folder; name another to publish it in")
     with writing(place):
         (place / "episodes").mkdir(parents=True, exist_ok=True)
-        for topology in study.raw.topologies:
+        for topology, table in _by_topology(study).items():
             with replacing(place / "episodes" / f"{topology}.parquet") as stream:
-                pq.write_table(_table(study, topology), stream, compression="zstd", compression_level=19)
+                pq.write_table(table, stream, compression="zstd", compression_level=19)
         for name in ("study.json", "design.yaml"):
             with replacing(place / name) as stream:
-                shutil.copyfileobj((study.folder / name).open("rb"), stream)
+                stream.write((study.folder / name).read_bytes())
     return place
 
 
-def _table(study: Study, topology: str) -> pa.Table:
+def _by_topology(study: Study) -> dict[str, pa.Table]:
     measures = [name for name in dict.fromkeys((WELFARE, *study.design.file.measures)) if name != GINI]
-    files = sorted((study.folder / "episodes").glob("*.parquet"))
-    parts = [_narrow(pq.read_table(file, columns=[*_CELL, *measures, LINES, ACCOUNTS]), measures) for file in files]
-    table = pa.concat_tables(part for part in parts if part["topology"][0].as_py() == topology)
-    return table.set_column(0, "arm", table["arm"].dictionary_encode())
+    parts: dict[str, list[pa.Table]] = {}
+    for file in sorted((study.folder / "episodes").glob("*.parquet")):
+        part = _narrow(pq.read_table(file, columns=[*_CELL, *measures, LINES, ACCOUNTS]), measures)
+        parts.setdefault(part["topology"][0].as_py(), []).append(part)
+    return {topology: pa.concat_tables(several) for topology, several in parts.items()}
 
 
 def _narrow(table: pa.Table, measures: Sequence[str]) -> pa.Table:

@@ -390,12 +390,13 @@ def _decoded(document: Located) -> Located:
     """The entries of a Secret as plain text, with their lines; what is no text is left out."""
     stated = mapping(document.get("stringData"))
     made = Located(stated.line)
-    for key, value in mapping(document.get("data")).items():
+    coded = mapping(document.get("data"))
+    for key, value in coded.items():
         try:
             made[key] = base64.b64decode(text(value), validate=True).decode("utf-8")
         except ValueError:
             continue
-        made.lines[key] = mapping(document.get("data")).line_of(key)
+        made.lines[key] = coded.line_of(key)
     for key, value in stated.items():
         made[key] = text(value)
         made.lines[key] = stated.line_of(key)

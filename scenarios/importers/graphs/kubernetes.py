@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,10 +319,14 @@ class _Reader:
                 yield Mention(workload.id, reference, place, workload.namespace, block, grpc, name)
 
     def _hidden(self, workload: Workload, name: str, value: str, place: str) -> Iterator[Mention]:
-        """Hosts in a setting out of a Secret: only those that the files declare, and said to be hosts by their form."""
-        for reference in references(name, value):
+        """Hosts in a setting out of a Secret."""
+        yield from self._declared(workload, ((name, reference) for reference in references(name, value)), place)
+
+    def _declared(self, workload: Workload, found: Iterable[tuple[str, Reference]], place: str) -> Iterator[Mention]:
+        """Of hosts by setting only those that the files declare, and that are said to be hosts by their form."""
+        for setting, reference in found:
             if reference.stands and self.cluster.ids(reference.host, workload.namespace):
-                yield Mention(workload.id, reference, place, workload.namespace, grpc="grpc" in words_of(name))
+                yield Mention(workload.id, reference, place, workload.namespace, grpc="grpc" in words_of(setting))
 
     def _secret(
         self, workload: Workload, reference: Located, line: int, needed: bool = True
@@ -351,10 +355,8 @@ class _Reader:
             if "\n" not in value and "." not in key:
                 yield from self._hidden(workload, key, value, place)
                 continue
-            for _, setting, reference in text_references(value):
-                if reference.stands and self.cluster.ids(reference.host, workload.namespace):
-                    grpc = "grpc" in words_of(setting)
-                    yield Mention(workload.id, reference, place, workload.namespace, grpc=grpc)
+            found = ((setting, reference) for _, setting, reference in text_references(value))
+            yield from self._declared(workload, found, place)
 
     def _put_in(self, value: str, known: dict[str, str], namespace: str) -> str:
         """A text with `$(NAME)` replaced by earlier variables and by those a cluster sets for its Services."""

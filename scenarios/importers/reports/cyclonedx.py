@@ -25,7 +25,7 @@ from patchpact.scenarios.importers.reports.fields import Record, counted, json_r
 from patchpact.scenarios.importers.reports.packages import package
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases
-from patchpact.scenarios.importers.vex import VexStatement
+from patchpact.scenarios.importers.vex import VexStatement, suppressing
 
 _STATES: dict[str, Status] = {
     "resolved": "fixed", "resolved_with_pedigree": "fixed", "exploitable": "affected",
@@ -215,7 +215,7 @@ class _Document:
         listed = list(affected.records("versions"))
         versions = [v.text("version") for v in listed if v.text("version") and v.text("status") != "unaffected"]
         if listed and not versions:
-            if status in ("not_affected", "fixed"):
+            if suppressing(status):
                 self.warnings.append(f"{affected.evidence}: {_RANGED}")
             return []
         stem, mark, qualifiers = name.partition("?")

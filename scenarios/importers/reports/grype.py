@@ -16,7 +16,7 @@ from patchpact.scenarios.importers.reports.fields import Record, counted, json_r
 from patchpact.scenarios.importers.reports.packages import package
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases, is_cve, spelled
-from patchpact.scenarios.importers.vex import about
+from patchpact.scenarios.importers.vex import about, suppressing
 
 _MATCHES = re.compile(r'"(?:m|ignoredM)atches"\s*:')
 _MARKS = re.compile(r'"(?:matchDetails|relatedVulnerabilities|ignoredMatches|artifact|vulnerability)"\s*:|"grype"')
@@ -67,9 +67,8 @@ def read(text: str, name: str) -> ImportedReport:
 def _vex_rule(match: Record) -> tuple[Status | None, str]:
     """Status and justification of the VEX statement that made Grype ignore a match; None if there was none."""
     for rule in match.records("appliedIgnoreRules"):
-        status, reason = rule.text("vex-status"), rule.text("vex-justification") or rule.text("reason")
-        if status in ("not_affected", "fixed"):
-            return ("fixed" if status == "fixed" else "not_affected"), reason
+        if status := suppressing(rule.text("vex-status")):
+            return status, rule.text("vex-justification") or rule.text("reason")
     return None, ""
 
 

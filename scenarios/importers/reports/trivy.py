@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from patchpact.scenarios.errors import ScenarioError
-from patchpact.scenarios.importers.records import Component, ImportedReport, RawFinding, Status
+from patchpact.scenarios.importers.records import Component, ImportedReport, RawFinding
 from patchpact.scenarios.importers.reports.fields import Record, counted, json_report, records_of, wrong_type
 from patchpact.scenarios.importers.reports.packages import is_system, package, without_release
 from patchpact.scenarios.importers.reports.scores import Rating, best, severity_word
 from patchpact.scenarios.importers.reports.weaknesses import cwe_numbers, id_and_aliases
-from patchpact.scenarios.importers.vex import VexStatement, about
+from patchpact.scenarios.importers.vex import VexStatement, about, suppressing
 
 _SOURCES = ("nvd", "ghsa", "redhat")
 """Whose score is taken where the source of the severity has none, best first."""
@@ -195,16 +195,15 @@ def _read_result(result: Record, target: _Target, report: _Report) -> None:
 
 def _read_left_out(entry: Record, target: _Target, kind: str, path: str, report: _Report) -> None:
     """A finding that Trivy left out: with its statement where a VEX file is the reason, else counted."""
-    record, status = entry.record("Finding"), entry.text("Status")
-    if entry.text("Type") != "vulnerability" or status not in ("not_affected", "fixed") or not record.text("PkgName"):
+    record, status = entry.record("Finding"), suppressing(entry.text("Status"))
+    if entry.text("Type") != "vulnerability" or status is None or not record.text("PkgName"):
         report.count("left out by trivy")
         return
-    said: Status = "fixed" if status == "fixed" else "not_affected"
     finding = _vulnerability(record, target, kind, path, record.text("Severity"))
     author = f"{entry.text('Source')} (read by trivy)" if entry.text("Source") else "a VEX file that trivy read"
     report.count("suppressed by VEX")
     report.findings.append(finding)
-    report.statements.append(about(finding, said, author, entry.title("Statement"), entry.evidence))
+    report.statements.append(about(finding, status, author, entry.title("Statement"), entry.evidence))
 
 
 def _vulnerability(record: Record, target: _Target, kind: str, path: str, severity: str) -> RawFinding:
