@@ -22,6 +22,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[str, str, str]
 """Arm, topology, player."""
 LINES, ACCOUNTS = "welfare_lines_keur", "accounts_keur"
+_CELL = ["arm", "topology", "player", "training_seed"]
 _PLAIN = (pa.types.is_floating, pa.types.is_integer)
 
 
@@ -100,11 +101,22 @@ def read_raw(folder: Path) -> Raw:
         draws = {by_run[run].draws for run in runs}
         if len(draws) > 1:
             raise ReportError(f"{folder / 'episodes'}: runs of {key[0]} met different worlds; remove its files")
-        totals = {name: np.stack([by_run[run].totals[name] for run in runs]) for name in by_run[runs[0]].totals}
+        names = [name for name in by_run[runs[0]].totals if all(name in part.totals for part in by_run.values())]
+        totals = {name: np.stack([by_run[run].totals[name] for run in runs]) for name in names}
         lines = np.stack([by_run[run].lines for run in runs])
         accounts = np.stack([by_run[run].accounts for run in runs])
         cells[key] = Played(runs, draws.pop(), totals, lines, accounts)
     return Raw(cells, tuple(dict.fromkeys(key[1] for key in cells)))
+
+
+def cells_of(file: Path) -> set[tuple[str, str, str, int]]:
+    """Which cells a file holds, by arm, topology, player and run. Raises ``ReportError``."""
+    try:
+        table = pq.read_table(file, columns=_CELL)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(file, error) from None
+    rows = set(zip(*(table[name].to_pylist() for name in _CELL), strict=True))
+    return {(arm, place, player, -1 if run is None else run) for arm, place, player, run in rows}
 
 
 def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
@@ -122,13 +134,17 @@ def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
             run = -1 if one["training_seed"] is None else int(one["training_seed"])
             yield (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
     except (OSError, pa.ArrowException, IndexError, KeyError) as error:
-        raise ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on") from None
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: Path, error: Exception) -> ReportError:
+    return ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on")
 
 
 def _blocks(table: pa.Table) -> Iterator[tuple[int, int]]:
     """First row and number of rows of each cell."""
     if table.num_rows == 0:
         raise IndexError("no rows")
-    cell = list(zip(*(table[name].to_pylist() for name in ("arm", "topology", "player", "training_seed")), strict=True))
+    cell = list(zip(*(table[name].to_pylist() for name in _CELL), strict=True))
     starts = [0, *(n for n in range(1, len(cell)) if cell[n] != cell[n - 1]), len(cell)]
     yield from ((first, last - first) for first, last in pairwise(starts))

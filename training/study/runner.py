@@ -4,7 +4,8 @@ A study's folder::
 
     study.json          design, its digest and commit, form, version, machine
     design.yaml         the design and its criteria, as they stood when the study began
-    episodes/*.parquet  a row an episode; one file for each cell, there as soon as the cell is done
+    episodes/*.parquet  a row an episode; one file for each cell, there as soon as the cell is done; or one for many
+                        cells, as in a published study, which goes on like any other
     runs/*/             of each training: settings, progress, policy; checkpoints as long as it runs
 """
 
@@ -35,6 +36,7 @@ from patchpact.training.folder import RunError, claim, write_text, writing
 from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
 from patchpact.training.study.design import Cell, Design
+from patchpact.training.study.raw import cells_of
 from patchpact.training.study.worlds import require
 
 STEPS_OF_A_DRAW = 100
@@ -66,6 +68,7 @@ def run_study(
 
     Raises:
         RunError: the folder holds another study, is in use or cannot be written.
+        ReportError: it holds episodes that cannot be read.
         ScenarioError: this version lacks something that the design asks for, or a setting is bad.
         KeyboardInterrupt: stopped; what is done stays, and the next call goes on.
     """
@@ -82,7 +85,7 @@ def run_study(
         for left in (folder / "episodes").glob("*.new"):
             left.unlink(missing_ok=True)
         cells = list(design.cells(form))
-        due = [cell for cell in cells if not file_of(folder, cell).is_file()]
+        due = _due(folder, cells)
         for cell in cells:  # what a kill between a cell's rows and its checkpoints left
             if cell.learned and file_of(folder, cell).is_file():
                 shutil.rmtree(folder / "runs" / cell.name / "checkpoints", ignore_errors=True)
@@ -109,6 +112,15 @@ def run_study(
 def file_of(folder: Path, cell: Cell) -> Path:
     """Where the rows of a cell lie once it is done."""
     return folder / "episodes" / f"{cell.name}.parquet"
+
+
+def _due(folder: Path, cells: Sequence[Cell]) -> list[Cell]:
+    """Cells that no file of the folder holds."""
+    due = [cell for cell in cells if not file_of(folder, cell).is_file()]
+    names = {f"{cell.name}.parquet" for cell in cells}
+    others = [file for file in (folder / "episodes").glob("*.parquet") if file.name not in names]
+    held = {key for file in others for key in cells_of(file)}
+    return [cell for cell in due if (cell.arm, cell.topology, cell.player, cell.training_seed) not in held]
 
 
 def _steps(cell: Cell) -> int:

@@ -259,6 +259,32 @@ def test_what_is_published_gives_the_same_verdict_from_a_tenth_of_the_columns(do
     assert write_study_report(place).rulings
 
 
+def test_what_was_published_goes_on(done: Path, tmp_path: Path) -> None:
+    """A checkout of part of a study is enough to play the rest of it."""
+    part = Path(shutil.copytree(done, tmp_path / "part"))
+    lost = [cell for cell in DESIGN.cells("full") if cell.training_seed == 1]
+    rows = {cell.name: pq.read_table(runner.file_of(part, cell)) for cell in lost}
+    for cell in lost:
+        runner.file_of(part, cell).unlink()
+    on = publish(part, tmp_path / "on")
+    assert lost and read_study(on).missing == len(lost)
+    runner.run_study(DESIGN, "full", on, command="test")
+    assert sorted(written(on)) == sorted(["short.parquet", "toy.parquet", *(f"{cell.name}.parquet" for cell in lost)])
+    for cell in lost:
+        assert pq.read_table(runner.file_of(on, cell)).equals(rows[cell.name])
+    assert read_study(on).missing == 0
+    again, whole = publish(on, tmp_path / "again"), publish(done, tmp_path / "whole")
+    ours, theirs = judge_study(read_study(again)), judge_study(read_study(whole))
+    assert [ruling.findings for ruling in ours.rulings] == [ruling.findings for ruling in theirs.rulings]
+
+
+def test_a_torn_file_of_a_published_study_is_named(done: Path, tmp_path: Path) -> None:
+    torn = publish(done, tmp_path / "torn")
+    (torn / "episodes" / "toy.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ReportError, match=r"toy\.parquet: is no study's file"):
+        runner.run_study(DESIGN, "full", torn, command="test")
+
+
 def test_a_study_is_not_published_over_itself(done: Path) -> None:
     before = written(done)
     with pytest.raises(RunError, match="name another"):
