@@ -111,10 +111,14 @@ class Static(NamedTuple):
 TOTALS = (
     "welfare_keur", "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "spend_keur", "downtime_hours",
     "risk_left_keur", "patches_done", "patches_failed", "motions_proposed", "motions_passed", "deadlines_missed",
-    "incidents", "tail_keur",
+    "incidents", "tail_keur", "luck_keur",
     "trust_mean", "participation", "insolvent", "gap_mean", "value_created_keur",
 )  # fmt: skip
-"""Sums over an episode; ``spend_keur`` is all money spent on work: effort, levers, support, rollback labour."""
+"""Sums over an episode; ``spend_keur`` is all money spent on work: effort, levers, support, rollback labour.
+
+``luck_keur`` (with ``incident_redraws``) is what incidents cost beyond the mean of their window's redraws. Its mean over
+worlds is 0, whoever plays: welfare plus it, and damage less it, have the same means as without, and less noise.
+"""
 
 WORLD = _record(
     ("scenario", "i8"), ("base_seed", "u8"), ("seed", "u8"), ("episode", "i8"),

@@ -38,7 +38,7 @@ def start_episode(S, st, k, seed):  # type: ignore[no-untyped-def]
     w.over = 0
     w.welfare_keur = w.damage_keur = w.effort_keur = w.downtime_keur = w.fines_keur = w.spend_keur = 0.0
     w.downtime_hours = w.risk_left_keur = w.patches_done = w.patches_failed = 0.0
-    w.motions_proposed = w.motions_passed = w.deadlines_missed = w.incidents = w.tail_keur = 0.0
+    w.motions_proposed = w.motions_passed = w.deadlines_missed = w.incidents = w.tail_keur = w.luck_keur = 0.0
     span = max(sc.windows - 1, 1)
     for n in range(sc.nc):
         static = S.cve[sc.c0 + n]
@@ -382,8 +382,9 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
     sc = S.scenario[w.scenario]
     if sc.incident_loss == 1:
         _book_expected_loss(S, st, k, window)
-    for v in range(sc.ns):
-        st.service[w.s0 + v].hit = -1
+    elif sc.incident_redraws > 0:
+        w.luck_keur -= _mean_of_redraws(S, st, k, window)
+    _nobody_is_in(S, st, k)
     reached = 0
     common = random.stream(w.seed, random.ATTEMPT, window)
     last = min(window, sc.windows - 1)
@@ -395,22 +396,12 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
         draw = random.uniform_of(common, S.cve[sc.c0 + n].uid)
         attempted = draw < c.breadth * c.window_probability * multiplier
         if attempted and sc.incident_loss == 0:
-            reached = _enter(S, st, k, n, window, reached)
+            reached = _enter(S, st, k, n, w.seed, window, reached)
         if attempted or c.window_probability > NEGLIGIBLE:
             _learn_breadth(c, sc, attempted)
     if sc.incident_loss == 1:
         return
-    head = 0
-    while head < reached:
-        u = st.service[w.s0 + head].queue
-        for e in range(S.service[sc.s0 + u].out0, S.service[sc.s0 + u].out1):
-            edge = S.outgoing[e]
-            there = st.service[w.s0 + edge.other]
-            if there.hit < 0 and random.uniform(w.seed, random.LATERAL, edge.uid, window) < edge.probability:
-                there.hit = st.service[w.s0 + u].hit
-                st.service[w.s0 + reached].queue = edge.other
-                reached += 1
-        head += 1
+    reached = _spread(S, st, k, w.seed, window, reached)
     for n in range(reached):
         v = st.service[w.s0 + n].queue
         w.incidents += 1.0
@@ -418,12 +409,50 @@ def book_incidents(S, st, k, window):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _enter(S, st, k, n, window, reached):  # type: ignore[no-untyped-def]
+def _nobody_is_in(S, st, k):  # type: ignore[no-untyped-def]
+    """No service is compromised."""
+    w = st.world[k]
+    for v in range(S.scenario[w.scenario].ns):
+        st.service[w.s0 + v].hit = -1
+
+
+@compiled
+def _mean_of_redraws(S, st, k, window):  # type: ignore[no-untyped-def]
+    """Damage of the window, mean over as many other draws of attempts, entries and spread as the scenario asks for.
+
+    They are drawn in the state in which the window's own incidents are, and by the same law, so what happens less
+    their mean is 0 on average, whatever agents do (a martingale difference).
+    """
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    last = min(window, sc.windows - 1)
+    total = 0.0
+    for r in range(sc.incident_redraws):
+        seed = random.key(w.seed, random.REDRAW, r, window)
+        common = random.stream(seed, random.ATTEMPT, window)
+        _nobody_is_in(S, st, k)
+        reached = 0
+        for n in range(sc.nc):
+            c = st.cve[w.c0 + n]
+            if c.known > last:
+                continue
+            draw = random.uniform_of(common, S.cve[sc.c0 + n].uid)
+            if draw < c.breadth * c.window_probability * sc.attempt_multiplier:
+                reached = _enter(S, st, k, n, seed, window, reached)
+        reached = _spread(S, st, k, seed, window, reached)
+        for n in range(reached):
+            v = st.service[w.s0 + n].queue
+            total += _loss_of(S, st, k, st.service[w.s0 + v].hit, S.service[sc.s0 + v].loss)
+    return total / sc.incident_redraws
+
+
+@compiled
+def _enter(S, st, k, n, seed, window, reached):  # type: ignore[no-untyped-def]
     """An attempt on a CVE, one event for all services that have it: marks and queues those it enters."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     static = S.cve[sc.c0 + n]
-    day = (window + random.uniform(w.seed, random.ATTEMPT_DAY, static.uid, window)) * sc.window_days
+    day = (window + random.uniform(seed, random.ATTEMPT_DAY, static.uid, window)) * sc.window_days
     for m in range(static.user0, static.user1):
         finding = S.finding[S.cve_finding[m]]
         p = st.patch[w.p0 + finding.patch]
@@ -431,10 +460,29 @@ def _enter(S, st, k, n, window, reached):  # type: ignore[no-untyped-def]
             continue
         chance = min(S.entry[S.cve_finding[m]] * p.truth * risk.mitigation(p, sc, day), 1.0)
         here = st.service[w.s0 + S.patch[sc.p0 + finding.patch].service]
-        if here.hit < 0 and random.uniform(w.seed, random.ENTRY, finding.uid, window) < chance:
+        if here.hit < 0 and random.uniform(seed, random.ENTRY, finding.uid, window) < chance:
             here.hit = finding.patch
             st.service[w.s0 + reached].queue = S.patch[sc.p0 + finding.patch].service
             reached += 1
+    return reached
+
+
+@compiled
+def _spread(S, st, k, seed, window, reached):  # type: ignore[no-untyped-def]
+    """From the services entered along their calls: marks and queues those reached, and says how many there are."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    head = 0
+    while head < reached:
+        u = st.service[w.s0 + head].queue
+        for e in range(S.service[sc.s0 + u].out0, S.service[sc.s0 + u].out1):
+            edge = S.outgoing[e]
+            there = st.service[w.s0 + edge.other]
+            if there.hit < 0 and random.uniform(seed, random.LATERAL, edge.uid, window) < edge.probability:
+                there.hit = st.service[w.s0 + u].hit
+                st.service[w.s0 + reached].queue = edge.other
+                reached += 1
+        head += 1
     return reached
 
 
@@ -469,12 +517,20 @@ def _book_loss(S, st, k, origin, loss, window):  # type: ignore[no-untyped-def]
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    loss *= 1.0 - firms.relief(S, st, k, S.patch[sc.p0 + origin].owner)
+    loss = _loss_of(S, st, k, origin, loss)
     lost = book(S, st, k, outside(st), nature(st), DAMAGE, loss)
     w.damage_keur += lost
+    if sc.incident_redraws > 0 and sc.incident_loss == 0:
+        w.luck_keur += lost
     if window >= sc.windows:
         w.tail_keur += lost
     insurance.book_liability(S, st, k, origin, loss, window)
+
+
+@compiled
+def _loss_of(S, st, k, origin, loss):  # type: ignore[no-untyped-def]
+    """Damage that entered through patch ``origin``, less what the effort of its owner avoids."""
+    return loss * (1.0 - firms.relief(S, st, k, S.patch[S.scenario[st.world[k].scenario].p0 + origin].owner))
 
 
 @compiled

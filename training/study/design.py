@@ -163,6 +163,8 @@ class DesignFile(_Strict):
     """Seed of the first evaluation world."""
     incident_loss: Literal["sampled", "expected"] = "sampled"
     """How evaluation books losses: drawn, or expected given the attempts (less noise, an upper bound of the mean)."""
+    incident_redraws: int = Field(default=0, ge=0, le=4096)
+    """Draws of each window's incidents whose mean stands for what happened, in welfare and damage (the same mean)."""
     measures: list[str] = Field(min_length=1)
     forms: Forms
     arms: list[Arm] = Field(min_length=2)
@@ -189,6 +191,7 @@ class Cell:
     settings: Mapping[str, Any]
     draws: range
     incident_loss: str = "sampled"
+    incident_redraws: int = 0
 
     @property
     def name(self) -> str:
@@ -257,6 +260,7 @@ class Design:
                 settings=settings,
                 draws=draws,
                 incident_loss=self.file.incident_loss,
+                incident_redraws=self.file.incident_redraws,
             )
 
         for arm, place in worlds:

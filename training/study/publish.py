@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from patchpact.training.folder import RunError, replacing, writing
 from patchpact.training.study.design import GINI
-from patchpact.training.study.raw import ACCOUNTS, LINES
+from patchpact.training.study.raw import ACCOUNTS, LINES, LUCK
 from patchpact.training.study.verdict import WELFARE, Study, read_study
 
 _CELL = ("arm", "topology", "player", "training_seed", "seed")
@@ -46,7 +46,7 @@ def publish(folder: str | Path, target: str | Path) -> Path:
 
 
 def _by_topology(study: Study) -> dict[str, pa.Table]:
-    measures = [name for name in dict.fromkeys((WELFARE, *study.design.file.measures)) if name != GINI]
+    measures = [name for name in dict.fromkeys((WELFARE, LUCK, *study.design.file.measures)) if name != GINI]
     parts: dict[str, list[pa.Table]] = {}
     for file in sorted((study.folder / "episodes").glob("*.parquet")):
         part = _narrow(pq.read_table(file, columns=[*_CELL, *measures, LINES, ACCOUNTS]), measures)

@@ -1,4 +1,4 @@
-"""The raw episodes of a study as arrays, cell by cell."""
+"""The raw episodes of a study as arrays, cell by cell; what chance cost beyond the mean of its redraws is taken out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from patchpact.training.study.design import GINI, IDLE
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[str, str, str]
 """Arm, topology, player."""
-LINES, ACCOUNTS = "welfare_lines_keur", "accounts_keur"
+LINES, ACCOUNTS, LUCK = "welfare_lines_keur", "accounts_keur", "luck_keur"
 _CELL = ["arm", "topology", "player", "training_seed"]
 _PLAIN = (pa.types.is_floating, pa.types.is_integer)
 
@@ -130,11 +130,23 @@ def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
             one = block.slice(0, 1).to_pylist()[0]
             totals = {n: np.asarray(block[n], np.float64) for n in plain if n not in ("seed", "training_seed")}
             lines, accounts = (np.array(block[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
+            _without_luck(totals, lines)
             seeds = tuple(block["seed"].to_pylist())
             run = -1 if one["training_seed"] is None else int(one["training_seed"])
             yield (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
     except (OSError, pa.ArrowException, IndexError, KeyError) as error:
         raise _unreadable(file, error) from None
+
+
+def _without_luck(totals: dict[str, Floats], lines: Floats) -> None:
+    """In place of what incidents cost the mean of their redraws, where the design asked for them."""
+    luck = totals.get(LUCK)
+    if luck is None:
+        return
+    lines[:, NETWORKS.index("world")] += luck
+    for name, sign in (("welfare_keur", 1.0), ("damage_keur", -1.0)):
+        if name in totals:
+            totals[name] = totals[name] + sign * luck
 
 
 def _unreadable(file: Path, error: Exception) -> ReportError:

@@ -24,7 +24,9 @@ def overrides_of(cell: Cell) -> dict[str, Any]:
 
 def world_of(cell: Cell) -> Scenario:
     """The cell's world as it is evaluated. Raises ``ScenarioError``."""
-    return _load(cell.scenario, overrides_of(cell)).with_parameters(incident_loss=cell.incident_loss)
+    return _load(cell.scenario, overrides_of(cell)).with_parameters(
+        incident_loss=cell.incident_loss, incident_redraws=cell.incident_redraws
+    )
 
 
 def _load(scenario: str, overrides: Mapping[str, Any]) -> Scenario:
