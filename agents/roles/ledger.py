@@ -33,7 +33,7 @@ NETWORK_OF_KIND: dict[str, str] = {
     "pool": "value",  # what modules and support hours really cost the platform
     "interest": "value",  # firm to lender
     "capital": "value",  # what the lender's own money costs it
-    "returns": "value",  # what the lender's reserve earns (from nature) or loses
+    "returns": "value",  # what the lender's reserve earns (from nature) or loses, and what modules bring
     "premium": "responsibility",  # firm to insurer
     "claim": "responsibility",  # insurer to firm: the covered part of a liability
     "rebate": "responsibility",  # insurer to firm: nothing overdue when the window closed

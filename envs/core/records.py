@@ -116,8 +116,8 @@ TOTALS = (
 )  # fmt: skip
 """Sums over an episode; ``spend_keur`` is all money spent on work: effort, levers, support, rollback labour.
 
-``luck_keur`` (with ``incident_redraws``) is what incidents cost beyond the mean of their window's redraws. Its mean over
-worlds is 0, whoever plays: welfare plus it, and damage less it, have the same means as without, and less noise.
+``luck_keur`` (with ``incident_redraws``) is what incidents cost beyond the mean of their window's redraws. Its mean
+over worlds is 0, whoever plays: welfare plus it, and damage less it, have the same means as without, and less noise.
 """
 
 WORLD = _record(
