@@ -64,6 +64,30 @@ def test_losses_are_drawn_even_where_the_scenario_books_expectations() -> None:
     assert rows[0]["incidents"] > 0
 
 
+@pytest.mark.parametrize("scenario", ["toy-v1", "symbiosis-v1"])
+def test_redraws_change_nothing_but_the_figures(scenario: str) -> None:
+    """The same game move by move: only luck is told apart from it, and welfare and damage are told without it."""
+    world = load_scenario(scenario).with_parameters(incident_loss="sampled", attempt_multiplier=5.0)
+    drawn, redrawn = (
+        play(world.with_parameters(incident_redraws=n), make_policy("net-gain"), range(64)) for n in (0, 8)
+    )
+    luck = redrawn["luck_keur"]
+    assert not drawn["luck_keur"].any() and np.abs(luck).max() > 1.0
+    np.testing.assert_allclose(redrawn["welfare_keur"] - luck, drawn["welfare_keur"], atol=1e-9)
+    np.testing.assert_allclose(redrawn["damage_keur"] + luck, drawn["damage_keur"], atol=1e-9)
+    for name in set(drawn) - {"welfare_keur", "damage_keur", "luck_keur"}:
+        assert np.array_equal(drawn[name], redrawn[name]), name
+
+
+@pytest.mark.parametrize("policy", ["do-nothing", "net-gain"])
+def test_luck_is_none_on_average_and_most_of_the_noise(policy: str) -> None:
+    """Tail included: what it is left with is, window by window, the mean of the law that incidents are drawn from."""
+    rows = play(WORLD.with_parameters(incident_redraws=16), make_policy(policy), range(20_000))
+    luck = rows["luck_keur"]
+    assert abs(luck.mean()) < 3.5 * luck.std() / np.sqrt(len(luck))
+    assert rows["welfare_keur"].std() < 0.5 * (rows["welfare_keur"] - luck).std()
+
+
 def test_a_function_by_role_is_a_policy() -> None:
     def idle(role: str) -> FixedAction:
         return FixedAction(role, last=False)

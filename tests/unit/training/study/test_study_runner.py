@@ -75,8 +75,16 @@ def test_rows_are_those_of_an_evaluation(done: Path) -> None:
     rows = pq.read_table(runner.file_of(done, cell))
     world = world_of(cell)
     expected = play(world, make_policy("net-gain"), cell.draws)
-    for name in ("welfare_keur", "damage_keur", "patches_done", "fines_keur"):
-        np.testing.assert_allclose(np.asarray(rows[name]), expected[name])
+    luck = np.asarray(rows["luck_keur"])
+    told = {name: np.asarray(rows[name]) for name in ("welfare_keur", "damage_keur", "patches_done", "fines_keur")}
+    assert luck.any()
+    told |= {"welfare_keur": told["welfare_keur"] + luck, "damage_keur": told["damage_keur"] - luck}
+    for name, values in told.items():
+        np.testing.assert_allclose(values, expected[name])
+    played = read_raw(done).cells["no-governance", cell.topology, "net-gain"]
+    np.testing.assert_allclose(played.totals["welfare_keur"][0], told["welfare_keur"])
+    np.testing.assert_allclose(played.totals["damage_keur"][0], told["damage_keur"])
+    np.testing.assert_allclose(played.lines[0].sum(1), told["welfare_keur"], atol=1e-9)
     np.testing.assert_allclose(np.array(rows["accounts_keur"].to_pylist()), expected["accounts_keur"])
     assert rows["training_seed"].null_count == len(cell.draws)
     assert rows["seed"].to_pylist() == list(cell.draws)

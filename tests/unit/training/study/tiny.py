@@ -11,6 +11,7 @@ base: {windows: 2, attempt_multiplier: 20}
 players: [net-gain]
 training: {reward: own, num_envs: 4, minibatch: 64, hidden: 8, validation_episodes: 4, validate_every: 2, checkpoint_every: 1}
 first_draw: 1000
+incident_redraws: 8
 measures: [welfare_keur, damage_keur, gini]
 forms:
   small: {topologies: 1, training_seeds: 1, exploratory_seeds: 0, timesteps: 64, draws: 4}
