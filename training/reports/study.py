@@ -118,6 +118,12 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
         found.append(f"Removing the placebo costs {_told(verdict.placebo)} k€ an episode; it should cost nothing.")
     found += [f"Nothing is decided: {line}." for line in verdict.obstacles]
     found += verdict.notes
+    redraws = study.design.file.incident_redraws
+    if redraws:
+        found.append(
+            f"Welfare and damage count the mean of {redraws} more draws of each window's incidents, in the state in which"
+            " its own came: the same means over worlds, less noise."
+        )
     if verdict.registered:
         found.append(
             f"Design and criteria were committed as {verdict.registered['commit'][:12]} on"
