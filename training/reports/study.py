@@ -121,8 +121,8 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
     redraws = study.design.file.incident_redraws
     if redraws:
         found.append(
-            f"Welfare and damage count the mean of {redraws} more draws of each window's incidents, in the state in which"
-            " its own came: the same means over worlds, less noise."
+            f"Welfare and damage count the mean of {redraws} more draws of each window's incidents, in the state in"
+            " which its own came: the same means over worlds, less noise."
         )
     if verdict.registered:
         found.append(
