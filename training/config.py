@@ -70,6 +70,8 @@ class TrainConfig:
         clip: PPO's ratio clip.
         entropy: entropy bonus at the start; it falls linearly to ``entropy_end`` at ``timesteps``.
         entropy_end: entropy bonus at the end.
+        anchor: weight of the divergence (KL) from the policy that ``prior`` makes in the loss, where decisions move so
+            little money that noise would decide them; 0 leaves it out.
         grad_clip: largest gradient norm, for the policy and the value network apart.
         hidden: width of the networks' hidden layers.
         prior: how strongly a new policy leans towards what the observed estimates call a gain: it starts as the greedy
@@ -117,6 +119,7 @@ class TrainConfig:
     clip: float = 0.2
     entropy: float = 0.002
     entropy_end: float = 0.0
+    anchor: float = 0.0
     grad_clip: float = 0.5
     hidden: int = 64
     prior: float = 4.0
@@ -288,7 +291,7 @@ def _check(config: TrainConfig) -> None:
     ranges = {
         "lr": (0.0, 1.0), "lr_end": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
         "entropy": (0.0, 10.0), "entropy_end": (0.0, 10.0), "grad_clip": (0.0, math.inf),
-        "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0), "num_gpus_per_learner": (0.0, 64.0),
+        "welfare_share": (0.0, 1.0), "prior": (0.0, 100.0), "anchor": (0.0, 100.0), "num_gpus_per_learner": (0.0, 64.0),
     }  # fmt: skip
     for name, (lowest, highest) in ranges.items():
         number = getattr(config, name)

@@ -123,6 +123,19 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
             network.slot_head.bias.add_(rest)
 
 
+def without_chance(network: PlainNetwork | MemoryPolicyNetwork) -> PlainNetwork | MemoryPolicyNetwork:
+    """A new row scorer with all weights of its heads 0 but those that lean towards gains; others all 0."""
+    with torch.no_grad():
+        if isinstance(network, PolicyNetwork):
+            heads = [network.plain_head, network.row_head, network.row_context]
+            for head in (*heads, *([network.slot_head] if network.heads.by_slot else [])):
+                head.weight.zero_()
+        else:
+            for parameter in network.parameters():
+                parameter.zero_()
+    return network
+
+
 def new_policy_network(
     action_names: Sequence[str], hidden: int, kind: str, memory: str, prior: float, welfare_share: float
 ) -> PlainNetwork | MemoryPolicyNetwork:

@@ -237,7 +237,7 @@ GRU = {"memory": "gru", "memory_length": 4}
         pytest.param({"network": "flat", "baseline": "value"}, marks=pytest.mark.slow),
         pytest.param({"graphs": 2}, marks=pytest.mark.slow),
         {**MAPPO, "graphs": 2},
-        {**GRU, **MAPPO, "network": "flat", "imitate": "greedy", "imitate_timesteps": 32},
+        {**GRU, **MAPPO, "network": "flat", "imitate": "greedy", "imitate_timesteps": 32, "anchor": 0.1},
     ],
 )
 def test_kinds_of_runs_train_and_load(change: dict, tmp_path: Path) -> None:
@@ -266,6 +266,27 @@ def test_an_agent_that_nothing_touches_stays_where_it_starts(tmp_path: Path) -> 
     assert _moved(replace(tiny, entropy=0.002, entropy_end=0.002), tmp_path / "some")["it"] > 1e-5
 
 
+def test_an_anchor_holds_a_policy_where_it_starts(tmp_path: Path) -> None:
+    """What it starts as is the same with and without; how far training takes it is not."""
+    import torch
+
+    from patchpact.agents.policies.learned import new_policy_network, without_chance
+
+    drawn = states("it")
+    start = without_chance(new_policy_network(action_names("it"), 8, "rows", "none", TINY.prior, 1.0))
+    begun, gone = [], []
+    for anchor in (0.0, 10.0):
+        config = replace(TINY, lr=0.02, lr_end=0.02, anchor=anchor, out=str(tmp_path / str(anchor)))
+        run = train(config, progress=False)
+        begun.append(curve(run)[0][3])  # welfare while the first iteration was sampled
+        with torch.no_grad():
+            there = torch.log_softmax(start(*map(torch.from_numpy, drawn)), -1)
+            here = torch.log_softmax(torch.from_numpy(load_policy(run)["it"].logits(*drawn)), -1)
+        gone.append(float((here.exp() * (here - there)).sum(-1).mean()))
+    assert begun[0] == begun[1]
+    assert gone[1] < 0.5 * gone[0]
+
+
 def _moved(config: TrainConfig, place: Path) -> dict[str, float]:
     """By role, how far the weight that moved most is from where training started."""
     still = replace(config, lr=1e-9, lr_end=1e-9, out=str(place / "still"))
@@ -281,7 +302,7 @@ def _moved(config: TrainConfig, place: Path) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [MAPPO, GRU, {"imitate": "net-gain", "imitate_timesteps": 100}])
+@pytest.mark.parametrize("change", [MAPPO, {**GRU, "anchor": 0.1}, {"imitate": "net-gain", "imitate_timesteps": 100}])
 def test_variants_resume_bit_identically(change: dict, tmp_path: Path) -> None:
     """Stopped after two of four iterations. A constant step size: it would depend on where the run was to end."""
     config = replace(TINY, timesteps=4 * 4 * 16, lr_end=TINY.lr, entropy_end=TINY.entropy, **change)

@@ -18,7 +18,7 @@ from patchpact.training.rllib.stock_advantages import DecisionAdvantages
 
 
 class NegotiationLearner(PPOTorchLearner):
-    """RLlib's PPO learner; the loss is RLlib's own."""
+    """RLlib's PPO learner; the loss is RLlib's own, and with ``anchor`` a divergence from where policies start."""
 
     def build(self) -> None:
         """Build as RLlib does, then put ``DecisionAdvantages`` in the place of its advantage estimation."""
@@ -80,6 +80,11 @@ class NegotiationLearner(PPOTorchLearner):
         loss: torch.Tensor = super().compute_loss_for_module(
             module_id=module_id, config=config, batch=batch, fwd_out=fwd_out
         )
+        anchor = self.config.learner_config_dict.get("anchor", 0.0)
+        if anchor:
+            module = self.module[module_id].unwrapped()
+            away = module.departure(batch[Columns.OBS], fwd_out[Columns.ACTION_DIST_INPUTS])
+            loss = loss + anchor * away.mean()
         return loss
 
     def postprocess_gradients_for_module(

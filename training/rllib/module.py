@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import build_value_network, new_policy_network
+from patchpact.agents.policies.learned import build_value_network, new_policy_network, without_chance
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
 from patchpact.agents.roles import layout
 from patchpact.training.central import BEYOND_SIZE, CentralCritic
@@ -28,7 +29,8 @@ class RoleModule(TorchRLModule, ValueFunctionAPI):
     """Policy and value network of a role. Illegal actions get no probability, in training and in inference.
 
     ``model_config``: the role's ``action_names``, and of the run's settings ``network``, ``hidden``, ``prior``,
-    ``welfare_share``, ``memory``, ``baseline`` and ``critic``; with baseline ``"rollout"`` there is no value network.
+    ``anchor``, ``welfare_share``, ``memory``, ``baseline`` and ``critic``; with baseline ``"rollout"`` there is no
+    value network.
 
     A batch has a row for each decision. Where the policy remembers it has one for each sequence of decisions, padded,
     with a loss mask and the memory before (``MEMORY``); outputs then are of the decisions alone, one behind the other.
@@ -51,6 +53,25 @@ class RoleModule(TorchRLModule, ValueFunctionAPI):
             self.value = CentralCritic(given["hidden"], given["network"])
         elif given["baseline"] == "value":
             self.value = build_value_network(given["hidden"], given["network"])
+        # In a list: it is not trained and in no checkpoint.
+        self._start: list[nn.Module] = [self._leaning()] if given["anchor"] else []
+
+    def _leaning(self) -> nn.Module:
+        """The policy that ``prior`` makes, a function of the observation alone: the same in every process."""
+        given = self.model_config
+        with torch.random.fork_rng(devices=[]):  # initial weights do not hang on whether there is an anchor
+            found = new_policy_network(
+                given["action_names"], given["hidden"], given["network"], "none", given["prior"], given["welfare_share"]
+            )
+        return without_chance(found).requires_grad_(False)
+
+    def departure(self, packed: Tensor, logits: Tensor) -> Tensor:
+        """Divergence (KL) ``(n,)`` of these masked logits ``(n, actions)`` from the policy that ``prior`` makes."""
+        start = self._start[0]
+        with torch.no_grad():
+            there = torch.log_softmax(start.to(packed.device)(*unpack(packed, self.actions)), -1)
+        here = torch.log_softmax(logits, -1)
+        return (here.exp() * (here - there)).sum(-1)
 
     def _forward(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Tensor]:
         packed = batch[Columns.OBS]

@@ -75,6 +75,7 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
                 "action_names": tuple(action_names(role)),
                 "hidden": config.hidden,
                 "prior": config.prior,
+                "anchor": config.anchor,
                 "welfare_share": config.welfare_share,
                 "network": config.network,
                 "baseline": config.baseline,
@@ -103,7 +104,7 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
             learner_class=NegotiationLearner,
-            learner_config_dict={"optimizer": config.optimizer},
+            learner_config_dict={"optimizer": config.optimizer, "anchor": config.anchor},
             train_batch_size_per_learner=math.ceil(config.steps_per_iteration / max(1, config.num_learners)),
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
             num_epochs=config.epochs,

@@ -7,11 +7,14 @@ import torch
 from patchpact.agents.policies import act_all, seat
 from patchpact.agents.policies.greedy import GREEDY
 from patchpact.agents.policies.learned import (
+    NETWORKS,
     LearnedPolicy,
     build_policy_network,
     build_value_network,
     current_shape,
     lean_towards_gains,
+    new_policy_network,
+    without_chance,
 )
 from patchpact.agents.policies.network import MASKED_LOGIT, ActionHeads
 from patchpact.agents.roles import ROLES, action_names, layout
@@ -94,6 +97,19 @@ def test_value_network_is_finite_on_an_empty_agenda() -> None:
     value = build_value_network(16)(torch.zeros(3, current_shape().size))
     assert value.shape == (3,)
     assert torch.isfinite(value).all()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_without_chance_a_start_is_a_function_of_the_observation(role: str) -> None:
+    seen, mask = torch.randn(8, layout.OBSERVATION_SIZE), torch.ones(8, len(action_names(role)))
+    for kind in NETWORKS:
+        found = []
+        for seed in (0, 1):
+            torch.manual_seed(seed)
+            network = without_chance(new_policy_network(action_names(role), 16, kind, "none", 4.0, 1.0))
+            found.append(network(seen, mask).detach())
+        assert torch.equal(*found)
+        assert found[0].std() > 0.0 if kind == "rows" else not found[0].any()
 
 
 @pytest.mark.parametrize("scenario", ["toy-v1", "boutique-v1", "petclinic-v1", "symbiosis-v1"])
