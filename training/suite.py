@@ -8,18 +8,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from patchpact.scenarios import Scenario, ScenarioError, load_scenario
 from patchpact.scenarios.errors import closest
 from patchpact.scenarios.files import parse_yaml, read_text
+from patchpact.scenarios.schema import Model, check
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Seeds(_Strict):
+class Seeds(Model):
     """A range of world seeds."""
 
     first: int = Field(ge=0, lt=2**62)
@@ -30,18 +27,18 @@ class Seeds(_Strict):
         return self.first < other.first + other.count and other.first < self.first + self.count
 
 
-class World(_Strict):
+class World(Model):
     """A scenario with parameters set; ``label`` names it in tables, its id if left out."""
 
     scenario: str
     label: str = ""
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     episodes: int | None = Field(default=None, ge=1)
     planner_episodes: int | None = Field(default=None, ge=1)
     yardstick_episodes: int | None = Field(default=None, ge=1)
 
 
-class Track(_Strict):
+class Track(Model):
     """Worlds that ask the same of a policy."""
 
     name: str = Field(min_length=1)
@@ -50,7 +47,7 @@ class Track(_Strict):
     worlds: list[World] = Field(min_length=1)
 
 
-class SuiteFile(_Strict):
+class SuiteFile(Model):
     """What a suite's YAML file holds."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -63,7 +60,7 @@ class SuiteFile(_Strict):
     """Worlds that planners and references play, the first of the seeds: they take their time."""
     yardstick_episodes: int = Field(default=32, ge=1)
     """Worlds that ``informed`` plays: scores of all policies rest on it."""
-    stories: list[str] = []
+    stories: list[str] = Field(default_factory=list)
     tracks: list[Track] = Field(min_length=1)
 
 
@@ -137,25 +134,13 @@ def load_suite(name: str | Path) -> Suite:
     raw = parse_yaml(text, text_name)
     if not isinstance(raw, dict):
         raise ScenarioError(text_name, "suite", "holds no mapping", "give id, title, tracks and seeds")
-    try:
-        file = SuiteFile.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ScenarioError(text_name, field, first["msg"].lower(), _mend(first)) from None
+    file = check(SuiteFile, raw, text_name)
     _check(file, text_name)
     return Suite(file, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def _home() -> Any:
     return resources.files("patchpact.training") / "suites"
-
-
-def _mend(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        fields = [*SuiteFile.model_fields, *Track.model_fields, *World.model_fields, *Seeds.model_fields]
-        return closest(str(error["loc"][-1]), fields)
-    return "add it" if error["type"] == "missing" else "correct it"
 
 
 def _check(file: SuiteFile, where: str) -> None:

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from patchpact.agents.policies import policy_names
 from patchpact.agents.policies.registry import further
@@ -21,6 +21,7 @@ from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import ScenarioError
 from patchpact.scenarios.errors import closest
 from patchpact.scenarios.files import parse_yaml, read_text
+from patchpact.scenarios.schema import Model, check
 
 LEARNED, IDLE = "learned", "do-nothing"
 """Players of every arm: agents trained in it, and the zero of gains."""
@@ -29,11 +30,7 @@ GINI = "gini"
 Switched = Literal["value", "responsibility", "governance"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Topology(_Strict):
+class Topology(Model):
     """A world that every arm is played in."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -41,24 +38,24 @@ class Topology(_Strict):
     """A bundled id, or a file (beside the design, or from the working folder)."""
 
 
-class Arm(_Strict):
+class Arm(Model):
     """One version of the world; what is not changed is as in ``base``."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     description: str
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     """Parameters by name."""
-    scale: dict[str, float] = {}
+    scale: dict[str, float] = Field(default_factory=dict)
     """Factors on the parameters that the scenario has."""
-    scenarios: dict[str, str] = {}
+    scenarios: dict[str, str] = Field(default_factory=dict)
     """Another scenario for a topology, by its name."""
     exploratory: bool = False
     """Decides no claim: trained with fewer seeds."""
-    sweep: dict[str, float] = {}
+    sweep: dict[str, float] = Field(default_factory=dict)
     """Where the arm stands in figures: the axis' name and the place on it."""
 
 
-class Form(_Strict):
+class Form(Model):
     """How much of the design is run."""
 
     topologies: int = Field(ge=1)
@@ -69,9 +66,9 @@ class Form(_Strict):
     """Env-steps of every training."""
     draws: int = Field(ge=2)
     """Evaluation worlds of every cell, the same in all."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     """Settings of training that differ from ``training``; equal in all arms."""
-    arms: list[str] = []
+    arms: list[str] = Field(default_factory=list)
     """Only these; all, if none is named."""
     first_seed: int = Field(default=0, ge=0)
     """Of the trainings: a pilot has others than the full form, of whose results it then tells nothing."""
@@ -79,7 +76,7 @@ class Form(_Strict):
     """Seed of the first evaluation world, where it is not the design's."""
 
 
-class Forms(_Strict):
+class Forms(Model):
     """All forms."""
 
     small: Form
@@ -93,7 +90,7 @@ class Forms(_Strict):
         return {name: form for name, form in self if form is not None}
 
 
-class Failure(_Strict):
+class Failure(Model):
     """When an arm has broken down, relative to the arm ``full``."""
 
     gain_share: float = Field(gt=0, lt=1)
@@ -103,7 +100,7 @@ class Failure(_Strict):
     """That can become insolvent."""
 
 
-class Criteria(_Strict):
+class Criteria(Model):
     """Of support and of refutation; see ``patchpact.training.study.verdict``."""
 
     margin: float = Field(gt=0, lt=1)
@@ -117,7 +114,7 @@ class Criteria(_Strict):
     failure: Failure
 
 
-class Prediction(_Strict):
+class Prediction(Model):
     """An effect that a claim predicts to be above 0: a weighted sum of arms."""
 
     name: str
@@ -130,7 +127,7 @@ class Prediction(_Strict):
     """The arm whose gain (or level) the margin is a share of."""
 
 
-class Claim(_Strict):
+class Claim(Model):
     """Supported if all its tests hold, refuted if one fails, else undecided."""
 
     id: str
@@ -140,21 +137,21 @@ class Claim(_Strict):
     tests: list[Prediction] = Field(min_length=1)
 
 
-class Untested(_Strict):
+class Untested(Model):
     """What is part of the claim but not of the game."""
 
     id: str
     why: str
 
 
-class DesignFile(_Strict):
+class DesignFile(Model):
     """What a design's YAML file holds."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
     description: str
     topologies: list[Topology] = Field(min_length=1)
-    base: dict[str, Any] = {}
+    base: dict[str, Any] = Field(default_factory=dict)
     players: list[str]
     """Rules that every arm is also played with: what they show is mechanical, not strategic."""
     training: dict[str, Any]
@@ -170,8 +167,8 @@ class DesignFile(_Strict):
     arms: list[Arm] = Field(min_length=2)
     criteria: Criteria
     claims: list[Claim] = Field(min_length=1)
-    not_tested: list[Untested] = []
-    power: dict[str, Any] = {}
+    not_tested: list[Untested] = Field(default_factory=list)
+    power: dict[str, Any] = Field(default_factory=dict)
     """What ``--power`` computed from a pilot, for the record."""
 
 
@@ -300,16 +297,7 @@ def parse_design(text: str, source: str, home: Path | None) -> Design:
     raw = parse_yaml(text, source)
     if not isinstance(raw, dict):
         raise ScenarioError(source, "study", "holds no mapping", "give id, title, topologies, arms, criteria, claims")
-    try:
-        file = DesignFile.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        mend = "add it" if first["type"] == "missing" else "correct it"
-        if first["type"] == "extra_forbidden":
-            parts = (DesignFile, Topology, Arm, Form, Failure, Criteria, Prediction, Claim, Untested)
-            mend = closest(str(first["loc"][-1]), [name for part in parts for name in part.model_fields])
-        raise ScenarioError(source, field, first["msg"].lower(), mend) from None
+    file = check(DesignFile, raw, source)
     _check(file, source)
     return Design(file, text, source, home)
 

@@ -127,7 +127,7 @@ def test_two_at_once_in_one_folder_are_refused(suite: Path, tmp_path: Path) -> N
         ("{first: 1000, count: 10}", "{first: 60, count: 10}", "train_seeds: shares seeds with test_seeds"),
         ("label: short toy", "label: toy-v1", "'toy-v1' stands twice"),
         ("set: {windows: 2}", "set: {windoes: 2}", "windows"),
-        ("name: near", "name: ''", r"tracks\.0\.name"),
+        ("name: near", "name: ''", r"tracks\[0\]\.name"),
         ("tracks:", "tracks: &t", "anchor"),
     ],
 )
