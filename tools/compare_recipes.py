@@ -10,7 +10,8 @@ too little for a share). 95% intervals resample worlds, scenario by scenario: th
 `--add` keeps the rows that are there.
 
 Rows that are there (2026-11-27, two shared cores, 48 worlds): the flags of `make pretrained` with `--threads 1
---validate-every 50` and what the columns say, one training seed each; `pretrained` is `agents/policies/pretrained`.
+--validate-every 50` and what the columns say, one training seed each, so that differences of 2 k€ say little;
+`pretrained` is `agents/policies/pretrained`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,19 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "recipes.csv"
 RULE = "net-gain-patient"
 NAMED = ("boutique-v1", "bank-of-anthos-v1", "otel-demo-v1", "robot-shop-v1", "sock-shop-v1")
 DRAWN_SEED = 4242
-SETTINGS = ("timesteps", "seed", "prior", "anchor", "epochs", "lr", "entropy", "graphs", "num_envs", "minibatch")
+SETTINGS = (
+    "timesteps",
+    "seed",
+    "prior",
+    "anchor",
+    "epochs",
+    "lr",
+    "entropy",
+    "gae_lambda",
+    "graphs",
+    "num_envs",
+    "minibatch",
+)
 
 
 def drawn(sizes: tuple[int, int], count: int, rng: np.random.Generator) -> list[Scenario]:
