@@ -27,6 +27,8 @@ from numpy.typing import NDArray
 from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training import stats
 from patchpact.training.evaluate import find_policy, play
+from patchpact.training.folder import write_table
+from patchpact.training.graphs import drawn_scenarios
 from patchpact.training.suite import load_suite
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "recipes.csv"
@@ -48,25 +50,12 @@ SETTINGS = (
 )
 
 
-def drawn(sizes: tuple[int, int], count: int, rng: np.random.Generator) -> list[Scenario]:
-    """So many graphs of so many services."""
-    found = []
-    for _ in range(count):
-        services, vendors = int(rng.integers(sizes[0], sizes[1] + 1)), int(rng.integers(1, 4))
-        tenants = max(1, min(int(rng.integers(1, 4)), services // 3))
-        seed = int(rng.integers(2**30))
-        found.append(
-            load_scenario("generated-v1", scenario_seed=seed, services=services, tenants=tenants, vendors=vendors)
-        )
-    return found
-
-
 def worlds() -> dict[str, list[Scenario]]:
     """By group."""
     rng = np.random.default_rng(DRAWN_SEED)
     return {
-        "drawn, 5 to 9 services": drawn((5, 9), 8, rng),
-        "drawn, 10 to 39 services": drawn((10, 39), 8, rng),
+        "drawn, 5 to 9 services": drawn_scenarios(8, rng, {}, services=(5, 9)),
+        "drawn, 10 to 39 services": drawn_scenarios(8, rng, {}, services=(10, 39)),
         "training scenarios": [load_scenario(name) for name in NAMED],
     }
 
@@ -109,10 +98,7 @@ def main(runs: list[str], count: int, add: bool) -> None:
                 row |= {"share": share.value, "share_low": share.low, "share_high": share.high}
             rows.append({key: f"{v:.3g}" if isinstance(v, float) else v for key, v in row.items()})
             print(rows[-1], flush=True)
-    with TARGET.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(TARGET, rows)
 
 
 if __name__ == "__main__":

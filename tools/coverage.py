@@ -11,7 +11,6 @@ factor around 1. Takes some ten minutes on idle cores.
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from patchpact.agents.policies import make_policy
 from patchpact.scenarios import load_scenario
 from patchpact.training import stats
 from patchpact.training.evaluate import play
+from patchpact.training.folder import write_table
 from patchpact.training.stats import Estimate
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "coverage.csv"
@@ -184,10 +184,7 @@ def main() -> None:
     over_suite = list(suite(worlds, repeats))
     alone = list(single(worlds, repeats // 4))
     lines = [*over_suite, *pooled(alone), *alone]
-    with TARGET.open("w", encoding="utf-8", newline="") as stream:
-        table = csv.DictWriter(stream, fieldnames=list(lines[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(lines)
+    write_table(TARGET, lines)
     print(f"{TARGET}: {len(lines)} lines")
 
 

@@ -13,7 +13,6 @@ at a time. ``difference`` is the learned policy's welfare (k€) minus the other
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import time
 import warnings
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from patchpact.scenarios import AssumptionWarning, Scenario
 from patchpact.training import stats
 from patchpact.training.evaluate import begin, find_policy
+from patchpact.training.folder import write_table
 from patchpact.training.suite import load_suite
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "learned_against_planners.csv"
@@ -82,10 +82,7 @@ def main(policies: list[str], worlds: int) -> None:
             print(row, flush=True)
             if policy in ours:
                 rows.append({**row, "against": "", "difference": "", "low": "", "high": "", "times": ""})
-    with TARGET.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(TARGET, rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ the rule by their own mean is in `runs_above`.
 from __future__ import annotations
 
 import argparse
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from patchpact.agents.policies import policy_names
 from patchpact.training import stats
 from patchpact.training.evaluate import find_policy, play
+from patchpact.training.folder import write_table
 from patchpact.training.suite import Cell, load_suite
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "learned_against_rules.csv"
@@ -90,10 +90,7 @@ def main(policies: list[str], worlds: int, losses: str) -> None:
         shares = {rule: np.mean([(o.rules[rule] - o.idle).mean() / o.gain for o in several]) for rule in RULES}
         rows.append(row(track, "all", losses, several, max(shares, key=lambda rule: shares[rule]), "share"))
         print(rows[-1], flush=True)
-        with TARGET.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in one.items()} for one in rows)
+        write_table(TARGET, [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in one.items()} for one in rows])
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ runs they say little about training seeds: `runs_keur` has the gain of each run.
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ import numpy as np
 from patchpact.scenarios import load_scenario
 from patchpact.training import TrainConfig, stats, train
 from patchpact.training.evaluate import find_policy, play
-from patchpact.training.folder import RunFolder
+from patchpact.training.folder import RunFolder, write_table
 from patchpact.training.rllib.connect import start_ray
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "learning_variants.csv"
@@ -101,10 +100,7 @@ def main(runs: Path, seeds: int, iterations: int) -> None:
             steps = (iterations // 4 if name == "dagger" else iterations) * STEPS
             scratch = None if name == "ippo" else np.stack(found["ippo", losses])
             rows.append(row(name, losses, steps, np.stack(several), idle[losses], scratch))
-        with TARGET.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows({k: f"{v:.3f}" if isinstance(v, float) else v for k, v in one.items()} for one in rows)
+        write_table(TARGET, [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in one.items()} for one in rows])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ thousands of worlds would be needed. They are an upper bound of the mean of draw
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from patchpact.training.best_response import Player, accounts
 from patchpact.training.config import TRAINING_SEEDS_START
 from patchpact.training.deviations import Act, Deviation
 from patchpact.training.evaluate import play
+from patchpact.training.folder import write_table
 from patchpact.training.game_check import Thoughtless
 
 SCENARIO = "symbiosis-v1"
@@ -145,10 +145,7 @@ def main(worlds: int = WORLDS, search_worlds: int = SEARCH_WORLDS) -> None:
     for row in rows(load_scenario(SCENARIO, incident_loss="expected"), worlds, search_worlds):
         found.append({key: f"{value:.3f}" if isinstance(value, float) else value for key, value in row.items()})
         print(found[-1], flush=True)
-    with TARGET.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    write_table(TARGET, found)
 
 
 if __name__ == "__main__":

@@ -137,8 +137,7 @@ def _play_together(
     worlds.close()
     if flows is not None:
         flows.episodes += len(seeds)
-    totals["welfare_keur"] += totals["luck_keur"]
-    totals["damage_keur"] -= totals["luck_keur"]
+    stats.without_luck(totals)
     return totals
 
 

@@ -73,7 +73,7 @@ def write_text(file: Path, text: str) -> None:
         stream.write(text.encode("utf-8"))
 
 
-def write_table(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def write_table(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Replace ``file`` by a CSV of these rows, which have equal columns."""
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

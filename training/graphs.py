@@ -13,19 +13,22 @@ SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
 """Ranges from which graphs are drawn anew."""
 
 
-def drawn_scenarios(graphs: int, rng: np.random.Generator, overrides: Mapping[str, Any]) -> list[Scenario]:
+def drawn_scenarios(
+    graphs: int, rng: np.random.Generator, overrides: Mapping[str, Any], services: tuple[int, int] = SERVICES
+) -> list[Scenario]:
     """So many scenarios ``generated-v1`` of drawn sizes.
 
     Args:
         graphs: how many.
         rng: draws sizes and graphs.
         overrides: parameters by name; a size among them holds for all graphs.
+        services: fewest and most of a graph.
     """
     found = []
     for _ in range(graphs):
         sizes = {
             name: int(rng.integers(low, high + 1))
-            for name, (low, high) in (("services", SERVICES), ("tenants", TENANTS), ("vendors", VENDORS))
+            for name, (low, high) in (("services", services), ("tenants", TENANTS), ("vendors", VENDORS))
         }
         sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
         seed = int(rng.integers(2**31, 2**32))

@@ -19,7 +19,7 @@ learning at the edge of the statistical precipice": the table they sum up has a 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -104,6 +104,13 @@ def percentile_interval(samples: ArrayLike) -> tuple[float, float]:
 
 
 # Of one scenario
+
+
+def without_luck(totals: MutableMapping[str, Floats]) -> None:
+    """Welfare and damage as the mean of their redraws has them (``luck_keur``), in place of what happened."""
+    for name, sign in (("welfare_keur", 1.0), ("damage_keur", -1.0)):
+        if name in totals:
+            totals[name] = totals[name] + sign * totals["luck_keur"]
 
 
 def mean(values: Floats) -> Estimate:

@@ -123,16 +123,18 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
             network.slot_head.bias.add_(rest)
 
 
-def without_chance(network: PlainNetwork | MemoryPolicyNetwork) -> PlainNetwork | MemoryPolicyNetwork:
-    """A new row scorer with all weights of its heads 0 but those that lean towards gains; others all 0."""
+def leaning_network(action_names: Sequence[str], kind: str, prior: float, welfare_share: float) -> PlainNetwork:
+    """What a new policy starts as, without the chance in its first weights: a function of the observation alone.
+
+    All weights are 0 but those that lean towards gains, so that the narrowest network says it; where nothing leans, all
+    legal actions are alike.
+    """
+    network = build_policy_network(action_names, 1, kind)
     with torch.no_grad():
-        if isinstance(network, PolicyNetwork):
-            heads = [network.plain_head, network.row_head, network.row_context]
-            for head in (*heads, *([network.slot_head] if network.heads.by_slot else [])):
-                head.weight.zero_()
-        else:
-            for parameter in network.parameters():
-                parameter.zero_()
+        for parameter in network.parameters():
+            parameter.zero_()
+    if isinstance(network, PolicyNetwork):
+        lean_towards_gains(network, prior, welfare_share)
     return network
 
 

@@ -270,10 +270,10 @@ def test_an_anchor_holds_a_policy_where_it_starts(tmp_path: Path) -> None:
     """What it starts as is the same with and without; how far training takes it is not."""
     import torch
 
-    from patchpact.agents.policies.learned import new_policy_network, without_chance
+    from patchpact.agents.policies.learned import leaning_network
 
     drawn = states("it")
-    start = without_chance(new_policy_network(action_names("it"), 8, "rows", "none", TINY.prior, 1.0))
+    start = leaning_network(action_names("it"), "rows", TINY.prior, 1.0)
     begun, gone = [], []
     for anchor in (0.0, 10.0):
         config = replace(TINY, lr=0.02, lr_end=0.02, anchor=anchor, out=str(tmp_path / str(anchor)))

@@ -10,7 +10,7 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import build_value_network, new_policy_network, without_chance
+from patchpact.agents.policies.learned import build_value_network, leaning_network, new_policy_network
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
 from patchpact.agents.roles import layout
 from patchpact.training.central import BEYOND_SIZE, CentralCritic
@@ -57,13 +57,11 @@ class RoleModule(TorchRLModule, ValueFunctionAPI):
         self._start: list[nn.Module] = [self._leaning()] if given["anchor"] else []
 
     def _leaning(self) -> nn.Module:
-        """The policy that ``prior`` makes, a function of the observation alone: the same in every process."""
+        """The policy that ``prior`` makes, the same in every process."""
         given = self.model_config
         with torch.random.fork_rng(devices=[]):  # initial weights do not hang on whether there is an anchor
-            found = new_policy_network(
-                given["action_names"], given["hidden"], given["network"], "none", given["prior"], given["welfare_share"]
-            )
-        return without_chance(found).requires_grad_(False)
+            found = leaning_network(given["action_names"], given["network"], given["prior"], given["welfare_share"])
+        return found.requires_grad_(False)
 
     def departure(self, packed: Tensor, logits: Tensor) -> Tensor:
         """Divergence (KL) ``(n,)`` of these masked logits ``(n, actions)`` from the policy that ``prior`` makes."""

@@ -14,10 +14,8 @@ import pyarrow.parquet as pq
 
 from patchpact.training.folder import RunError, replacing, writing
 from patchpact.training.study.design import GINI
-from patchpact.training.study.raw import ACCOUNTS, LINES, LUCK
+from patchpact.training.study.raw import ACCOUNTS, CELL, LINES, LUCK
 from patchpact.training.study.verdict import WELFARE, Study, read_study
-
-_CELL = ("arm", "topology", "player", "training_seed", "seed")
 
 
 def publish(folder: str | Path, target: str | Path) -> Path:
@@ -49,7 +47,7 @@ def _by_topology(study: Study) -> dict[str, pa.Table]:
     measures = [name for name in dict.fromkeys((WELFARE, LUCK, *study.design.file.measures)) if name != GINI]
     parts: dict[str, list[pa.Table]] = {}
     for file in sorted((study.folder / "episodes").glob("*.parquet")):
-        part = _narrow(pq.read_table(file, columns=[*_CELL, *measures, LINES, ACCOUNTS]), measures)
+        part = _narrow(pq.read_table(file, columns=[*CELL, "seed", *measures, LINES, ACCOUNTS]), measures)
         parts.setdefault(part["topology"][0].as_py(), []).append(part)
     return {topology: pa.concat_tables(several) for topology, several in parts.items()}
 

@@ -22,7 +22,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[str, str, str]
 """Arm, topology, player."""
 LINES, ACCOUNTS, LUCK = "welfare_lines_keur", "accounts_keur", "luck_keur"
-_CELL = ["arm", "topology", "player", "training_seed"]
+CELL = ("arm", "topology", "player", "training_seed")
 _PLAIN = (pa.types.is_floating, pa.types.is_integer)
 
 
@@ -112,10 +112,10 @@ def read_raw(folder: Path) -> Raw:
 def cells_of(file: Path) -> set[tuple[str, str, str, int]]:
     """Which cells a file holds, by arm, topology, player and run. Raises ``ReportError``."""
     try:
-        table = pq.read_table(file, columns=_CELL)
+        table = pq.read_table(file, columns=list(CELL))
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(file, error) from None
-    rows = set(zip(*(table[name].to_pylist() for name in _CELL), strict=True))
+    rows = set(zip(*(table[name].to_pylist() for name in CELL), strict=True))
     return {(arm, place, player, -1 if run is None else run) for arm, place, player, run in rows}
 
 
@@ -130,23 +130,14 @@ def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
             one = block.slice(0, 1).to_pylist()[0]
             totals = {n: np.asarray(block[n], np.float64) for n in plain if n not in ("seed", "training_seed")}
             lines, accounts = (np.array(block[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
-            _without_luck(totals, lines)
+            if LUCK in totals:
+                lines[:, NETWORKS.index("world")] += totals[LUCK]
+                stats.without_luck(totals)
             seeds = tuple(block["seed"].to_pylist())
             run = -1 if one["training_seed"] is None else int(one["training_seed"])
             yield (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
     except (OSError, pa.ArrowException, IndexError, KeyError) as error:
         raise _unreadable(file, error) from None
-
-
-def _without_luck(totals: dict[str, Floats], lines: Floats) -> None:
-    """In place of what incidents cost the mean of their redraws, where the design asked for them."""
-    luck = totals.get(LUCK)
-    if luck is None:
-        return
-    lines[:, NETWORKS.index("world")] += luck
-    for name, sign in (("welfare_keur", 1.0), ("damage_keur", -1.0)):
-        if name in totals:
-            totals[name] = totals[name] + sign * luck
 
 
 def _unreadable(file: Path, error: Exception) -> ReportError:
@@ -157,6 +148,6 @@ def _blocks(table: pa.Table) -> Iterator[tuple[int, int]]:
     """First row and number of rows of each cell."""
     if table.num_rows == 0:
         raise IndexError("no rows")
-    cell = list(zip(*(table[name].to_pylist() for name in _CELL), strict=True))
+    cell = list(zip(*(table[name].to_pylist() for name in CELL), strict=True))
     starts = [0, *(n for n in range(1, len(cell)) if cell[n] != cell[n - 1]), len(cell)]
     yield from ((first, last - first) for first, last in pairwise(starts))

@@ -13,8 +13,7 @@ from patchpact.agents.policies.learned import (
     build_value_network,
     current_shape,
     lean_towards_gains,
-    new_policy_network,
-    without_chance,
+    leaning_network,
 )
 from patchpact.agents.policies.network import MASKED_LOGIT, ActionHeads
 from patchpact.agents.roles import ROLES, action_names, layout
@@ -106,7 +105,7 @@ def test_without_chance_a_start_is_a_function_of_the_observation(role: str) -> N
         found = []
         for seed in (0, 1):
             torch.manual_seed(seed)
-            network = without_chance(new_policy_network(action_names(role), 16, kind, "none", 4.0, 1.0))
+            network = leaning_network(action_names(role), kind, 4.0, 1.0)
             found.append(network(seen, mask).detach())
         assert torch.equal(*found)
         assert found[0].std() > 0.0 if kind == "rows" else not found[0].any()
