@@ -9,7 +9,6 @@ planners apart. The best rule and the best planner are picked on the same worlds
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from patchpact.agents.policies import find, policy_names
 from patchpact.scenarios import load_scenario
 from patchpact.training import stats
 from patchpact.training.evaluate import play
+from patchpact.training.folder import write_table
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "head_room.csv"
 SCENARIOS = (
@@ -54,10 +54,5 @@ if __name__ == "__main__":
     for name in SCENARIOS:
         rows.append(row(name, int(sys.argv[1]) if len(sys.argv) > 1 else 24))
         print({key: round(value, 3) if isinstance(value, float) else value for key, value in rows[-1].items()})
-        with TARGET.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(
-                {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in one.items()}
-                for one in rows
-            )
+        shown = [{key: f"{v:.4f}" if isinstance(v, float) else v for key, v in one.items()} for one in rows]
+        write_table(TARGET, shown)

@@ -11,7 +11,6 @@ never seen. Its figures are over training runs and worlds (two-level bootstrap),
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -24,6 +23,7 @@ from patchpact.envs.services import COUPLING_KEUR
 from patchpact.scenarios import load_scenario
 from patchpact.training import stats
 from patchpact.training.config import TrainConfig
+from patchpact.training.folder import write_table
 from patchpact.training.services import DEFAULTS, Played, side_by_side, train_services
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,13 +125,13 @@ if __name__ == "__main__":
         for graph in GRAPHS:
             everything += rows(graph, losses, count, folders)
             print(graph, losses, flush=True)
-            with TABLE.open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.DictWriter(stream, list(everything[0]))
-                writer.writeheader()
-                writer.writerows(
+            write_table(
+                TABLE,
+                [
                     {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in one.items()}
                     for one in everything
-                )
+                ],
+            )
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     PAGE.write_text(f"{before}{BEGIN}\n{results(everything, count, len(folders))}\n{END}{after}", encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,8 +11,9 @@ from pydantic import Field
 
 from patchpact.scenarios import Scenario, ScenarioError, load_scenario
 from patchpact.scenarios.errors import closest
-from patchpact.scenarios.files import parse_yaml, read_text
+from patchpact.scenarios.files import parse_yaml
 from patchpact.scenarios.schema import Model, check
+from patchpact.training import bundled
 
 
 class Seeds(Model):
@@ -114,7 +114,7 @@ class Suite:
 
 def suite_ids() -> tuple[str, ...]:
     """The bundled suites."""
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in _home().iterdir() if file.name.endswith(".yaml")))
+    return bundled.ids("suites")
 
 
 def load_suite(name: str | Path) -> Suite:
@@ -123,24 +123,13 @@ def load_suite(name: str | Path) -> Suite:
     Raises:
         ScenarioError: one line that names the file, the field and the mend.
     """
-    text_name = str(name)
-    path = Path(text_name)
-    if text_name in suite_ids():
-        text = (_home() / f"{text_name}.yaml").read_text(encoding="utf-8")
-    elif path.suffix in (".yaml", ".yml"):
-        text = read_text(path, text_name)
-    else:
-        raise ScenarioError(text_name, "suite", "no such suite", closest(text_name, suite_ids()))
-    raw = parse_yaml(text, text_name)
+    text, source, _ = bundled.find(name, "suites", "suite")
+    raw = parse_yaml(text, source)
     if not isinstance(raw, dict):
-        raise ScenarioError(text_name, "suite", "holds no mapping", "give id, title, tracks and seeds")
-    file = check(SuiteFile, raw, text_name)
-    _check(file, text_name)
+        raise ScenarioError(source, "suite", "holds no mapping", "give id, title, tracks and seeds")
+    file = check(SuiteFile, raw, source)
+    _check(file, source)
     return Suite(file, hashlib.sha256(text.encode()).hexdigest()[:16])
-
-
-def _home() -> Any:
-    return resources.files("patchpact.training") / "suites"
 
 
 def _check(file: SuiteFile, where: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +19,9 @@ from patchpact.agents.policies.registry import further
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import ScenarioError
 from patchpact.scenarios.errors import closest
-from patchpact.scenarios.files import parse_yaml, read_text
+from patchpact.scenarios.files import parse_yaml
 from patchpact.scenarios.schema import Model, check
+from patchpact.training import bundled
 
 LEARNED, IDLE = "learned", "do-nothing"
 """Players of every arm: agents trained in it, and the zero of gains."""
@@ -274,7 +274,7 @@ class Design:
 
 def design_ids() -> tuple[str, ...]:
     """The bundled designs."""
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in _home().iterdir() if file.name.endswith(".yaml")))
+    return bundled.ids("study")
 
 
 def load_design(name: str | Path) -> Design:
@@ -283,13 +283,7 @@ def load_design(name: str | Path) -> Design:
     Raises:
         ScenarioError: one line that names the file, the field and the mend.
     """
-    given, path = str(name), Path(name)
-    if given in design_ids():
-        text = (_home() / f"{given}.yaml").read_text(encoding="utf-8")
-        return parse_design(text, f"{given}.yaml", Path(str(_home())))
-    if path.suffix not in (".yaml", ".yml"):
-        raise ScenarioError(given, "study", "no such study", closest(given, design_ids()))
-    return parse_design(read_text(path, given), given, path.resolve().parent)
+    return parse_design(*bundled.find(name, "study", "study"))
 
 
 def parse_design(text: str, source: str, home: Path | None) -> Design:
@@ -300,10 +294,6 @@ def parse_design(text: str, source: str, home: Path | None) -> Design:
     file = check(DesignFile, raw, source)
     _check(file, source)
     return Design(file, text, source, home)
-
-
-def _home() -> Any:
-    return resources.files("patchpact.training") / "study"
 
 
 def _check(file: DesignFile, where: str) -> None:
