@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import ray
 import torch
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.columns import Columns
@@ -31,10 +26,8 @@ from patchpact.envs.service_view import STATE_WIDTH
 from patchpact.scenarios import Scenario
 from patchpact.training.config import TrainConfig
 from patchpact.training.rllib.algorithm import BatchedPPO
-from patchpact.training.rllib.connect import start_ray
-from patchpact.training.rllib.learner import NegotiationLearner
-from patchpact.training.rllib.runner import BatchedRunner, seed_streams
-from patchpact.training.rllib.trainer import Trainer
+from patchpact.training.rllib.runner import BatchedRunner
+from patchpact.training.rllib.trainer import Trainer, ppo_settings
 from patchpact.training.service_rollout import ACTIONS, ServiceSampler, packed_width
 from patchpact.training.services import ROLE
 
@@ -132,20 +125,7 @@ class ServicesTrainer(Trainer):
     """
 
     def __init__(self, config: TrainConfig, scenario: Scenario, coupling_keur: float) -> None:
-        self.config = config
-        self.iteration = 0
-        self.roles = (ROLE,)
-        self._owns_ray = not ray.is_initialized()
-        if self._owns_ray:
-            start_ray(config)
-        torch.set_num_threads(config.threads)
-        seed_streams(np.random.SeedSequence([config.seed]))
-        logging.getLogger("ray.rllib").setLevel(logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
-            self.algorithm = _rllib_config(config, scenario, coupling_keur).build_algo()
-        with suppress(OSError):
-            Path(self.algorithm.logdir).rmdir()  # RLlib makes an empty folder per run in the home folder
+        self._begin(config, (ROLE,), _rllib_config(config, scenario, coupling_keur))
 
 
 def _rllib_config(config: TrainConfig, scenario: Scenario, coupling_keur: float) -> PPOConfig:
@@ -176,20 +156,10 @@ def _rllib_config(config: TrainConfig, scenario: Scenario, coupling_keur: float)
         .multi_agent(policies=(ROLE,), policy_mapping_fn=_to_module)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs={ROLE: spec}))
         .training(
-            learner_class=NegotiationLearner,
             train_batch_size_per_learner=config.num_envs * windows,
             minibatch_size=min(config.minibatch, config.num_envs * windows),
-            num_epochs=config.epochs,
-            lr=[[0, config.lr], [config.timesteps, config.lr_end]],
-            gamma=config.gamma,
-            lambda_=config.gae_lambda,
-            clip_param=config.clip,
-            entropy_coeff=[[0, config.entropy], [config.timesteps, config.entropy_end]],
             use_critic=True,
-            vf_loss_coeff=0.5,
-            vf_clip_param=float("inf"),
-            use_kl_loss=False,
-            grad_clip=config.grad_clip,
+            **ppo_settings(config),
         )
         .debugging(seed=config.seed, log_level="ERROR")
     )

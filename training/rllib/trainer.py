@@ -103,26 +103,33 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
         .multi_agent(policies=tuple(roles), policy_mapping_fn=_itself if batched else module_of)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
-            learner_class=NegotiationLearner,
             learner_config_dict={"optimizer": config.optimizer, "anchor": config.anchor},
             train_batch_size_per_learner=math.ceil(config.steps_per_iteration / max(1, config.num_learners)),
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
-            num_epochs=config.epochs,
-            lr=[[0, config.lr], [config.timesteps, config.lr_end]],
-            gamma=config.gamma,
-            lambda_=config.gae_lambda,
-            clip_param=config.clip,
-            entropy_coeff=[[0, config.entropy], [config.timesteps, config.entropy_end]],
             use_critic=config.baseline == "value",
-            vf_loss_coeff=0.5,
-            vf_clip_param=float("inf"),
-            use_kl_loss=False,
-            grad_clip=config.grad_clip,
+            **ppo_settings(config),
         )
         .callbacks(on_episode_end=_log_welfare)
         .fault_tolerance(restart_failed_env_runners=True, delay_between_env_runner_restarts_s=1.0)
         .debugging(seed=config.seed, log_level="ERROR")
     )
+
+
+def ppo_settings(config: TrainConfig) -> dict[str, Any]:
+    """What PPO is told of the run's settings, whoever its agents are."""
+    return {
+        "learner_class": NegotiationLearner,
+        "num_epochs": config.epochs,
+        "lr": [[0, config.lr], [config.timesteps, config.lr_end]],
+        "gamma": config.gamma,
+        "lambda_": config.gae_lambda,
+        "clip_param": config.clip,
+        "entropy_coeff": [[0, config.entropy], [config.timesteps, config.entropy_end]],
+        "vf_loss_coeff": 0.5,
+        "vf_clip_param": float("inf"),
+        "use_kl_loss": False,
+        "grad_clip": config.grad_clip,
+    }
 
 
 def _itself(agent_id: str, *_: Any, **__: Any) -> str:
@@ -155,9 +162,14 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig) -> None:
+        roles = roles_played(config)
+        self._begin(config, roles, build_config(config, roles))
+
+    def _begin(self, config: TrainConfig, roles: Sequence[str], ppo: PPOConfig) -> None:
+        """Build what trains these roles' networks as ``ppo`` says."""
         self.config = config
         self.iteration = 0
-        self.roles = roles_played(config)
+        self.roles = tuple(roles)
         self._owns_ray = not ray.is_initialized()
         if self._owns_ray:
             start_ray(config)
@@ -167,7 +179,7 @@ class Trainer:
         logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)  # remote.py tells of losses
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
-            self.algorithm = build_config(config, self.roles).build_algo()
+            self.algorithm = ppo.build_algo()
         with suppress(OSError):
             Path(self.algorithm.logdir).rmdir()  # RLlib makes an empty folder per run in the home folder
 
