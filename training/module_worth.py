@@ -38,6 +38,7 @@ SUBSETS: tuple[Subset, ...] = tuple(
 )
 NOTHING: Subset = frozenset()
 TOYS = ("toy-v1",)
+SMALL_LOOK = ("teastore-v1", "robot-shop-v1")
 SIZES = ("all", "small", "medium", "large")
 SMALL, MEDIUM = 12, 19
 """Most services of a small and of a medium tenant (assumption)."""
@@ -66,6 +67,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the calibration's own options."""
     parser.add_argument("--episodes", type=int, default=256, metavar="N", help="worlds for each team (default 256)")
     parser.add_argument("--small", action="store_true", help="two scenarios, few worlds: for a quick look")
+    parser.add_argument(
+        "--data", metavar="SCENARIO", nargs="+",
+        help="yours in place of the bundled ones, files or ids",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> Measurement:
@@ -73,10 +78,11 @@ def run(args: argparse.Namespace) -> Measurement:
     episodes = min(args.episodes, 16) if args.small else args.episodes
     if episodes < 2:
         raise ValueError(f"--episodes: {args.episodes} is less than 2; ask for at least two")
-    worlds = sorted(
-        small_worlds() if args.small else all_worlds(),
-        key=lambda world: int(world.scenario.parameters["motions_per_window"]),
-    )
+    names = args.data or (SMALL_LOOK if args.small else [name for name in scenario_ids() if name not in TOYS])
+    worlds = [world_of(name) for name in names]
+    if not args.small:
+        worlds += shared_worlds()
+    worlds.sort(key=lambda world: int(world.scenario.parameters["motions_per_window"]))
     return Measurement(measure(worlds, episodes), ("numpy", "numba"), NOTES)
 
 
@@ -99,19 +105,14 @@ def tenants_of(scenario: Scenario) -> int:
     return len({service.tenant for service in scenario.services})
 
 
-def small_worlds() -> Iterator[World]:
-    """Two scenarios."""
-    for name in ("teastore-v1", "robot-shop-v1"):
-        scenario = load_scenario(name)
-        yield World(scenario, ("all", size_of(scenario)))
+def world_of(name: str) -> World:
+    """A scenario, bundled or a file's."""
+    scenario = load_scenario(name)
+    return World(scenario, ("all", size_of(scenario)))
 
 
-def all_worlds() -> Iterator[World]:
-    """All bundled scenarios but toys, then drawn worlds that several tenants share."""
-    for name in scenario_ids():
-        if name not in TOYS:
-            scenario = load_scenario(name)
-            yield World(scenario, ("all", size_of(scenario)))
+def shared_worlds() -> Iterator[World]:
+    """Drawn worlds that several tenants share; the game looks up what was measured in them."""
     for tenants in TENANTS:
         for graph in range(DRAWN_GRAPHS):
             drawn = load_scenario(

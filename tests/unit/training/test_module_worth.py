@@ -93,3 +93,16 @@ def test_too_few_worlds_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["calibrate", "modules", "--small", "--episodes", "1", "--out", str(tmp_path / "m.csv")]) == 2
     assert "at least two" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_worth_to_tenants_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, out = tmp_path / "own.json", tmp_path / "m.csv"
+    graph = {"nodes": [{"id": "web"}, {"id": "db"}], "edges": [{"source": "web", "target": "db"}]}
+    own.write_text(json.dumps(graph), encoding="utf-8")
+    command = ["calibrate", "modules", "--small", "--episodes", "4", "--out", str(out)]
+    assert main([*command, "--data", str(own), "teastore-v1"]) == 0
+    assert f"--data {own} teastore-v1" in out.read_text(encoding="utf-8")
+    assert load_modules(out).groups()[:2] == ("all", "small")
+    capsys.readouterr()
+    assert main([*command, "--data", str(tmp_path / "none.yaml")]) == 2
+    assert "none.yaml" in capsys.readouterr().err
