@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -26,6 +27,7 @@ from patchpact.envs.service_view import STATE_WIDTH
 from patchpact.scenarios import Scenario
 from patchpact.training.config import TrainConfig
 from patchpact.training.rllib.algorithm import BatchedPPO
+from patchpact.training.rllib.learner import NegotiationLearner
 from patchpact.training.rllib.runner import BatchedRunner
 from patchpact.training.rllib.trainer import Trainer, ppo_settings
 from patchpact.training.service_rollout import ACTIONS, ServiceSampler, packed_width
@@ -125,7 +127,7 @@ class ServicesTrainer(Trainer):
     """
 
     def __init__(self, config: TrainConfig, scenario: Scenario, coupling_keur: float) -> None:
-        self._begin(config, (ROLE,), _rllib_config(config, scenario, coupling_keur))
+        self._begin(config, (ROLE,), partial(_rllib_config, config, scenario, coupling_keur))
 
 
 def _rllib_config(config: TrainConfig, scenario: Scenario, coupling_keur: float) -> PPOConfig:
@@ -153,6 +155,7 @@ def _rllib_config(config: TrainConfig, scenario: Scenario, coupling_keur: float)
             rollout_fragment_length=windows,
             batch_mode="truncate_episodes",
         )
+        .learners(learner_class=NegotiationLearner)
         .multi_agent(policies=(ROLE,), policy_mapping_fn=_to_module)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs={ROLE: spec}))
         .training(

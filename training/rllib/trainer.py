@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -99,11 +99,15 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
             rollout_fragment_length=config.rollout_length,
             batch_mode="truncate_episodes",
         )
-        .learners(num_learners=config.num_learners, num_gpus_per_learner=config.num_gpus_per_learner)
+        .learners(
+            learner_class=NegotiationLearner,
+            learner_config_dict={"optimizer": config.optimizer, "anchor": config.anchor},
+            num_learners=config.num_learners,
+            num_gpus_per_learner=config.num_gpus_per_learner,
+        )
         .multi_agent(policies=tuple(roles), policy_mapping_fn=_itself if batched else module_of)
         .rl_module(rl_module_spec=MultiRLModuleSpec(rl_module_specs=specs))
         .training(
-            learner_config_dict={"optimizer": config.optimizer, "anchor": config.anchor},
             train_batch_size_per_learner=math.ceil(config.steps_per_iteration / max(1, config.num_learners)),
             minibatch_size=min(config.minibatch, config.num_envs * config.rollout_length),
             use_critic=config.baseline == "value",
@@ -118,7 +122,6 @@ def build_config(config: TrainConfig, roles: Sequence[str]) -> PPOConfig:
 def ppo_settings(config: TrainConfig) -> dict[str, Any]:
     """What PPO is told of the run's settings, whoever its agents are."""
     return {
-        "learner_class": NegotiationLearner,
         "num_epochs": config.epochs,
         "lr": [[0, config.lr], [config.timesteps, config.lr_end]],
         "gamma": config.gamma,
@@ -163,10 +166,10 @@ class Trainer:
 
     def __init__(self, config: TrainConfig) -> None:
         roles = roles_played(config)
-        self._begin(config, roles, build_config(config, roles))
+        self._begin(config, roles, partial(build_config, config, roles))
 
-    def _begin(self, config: TrainConfig, roles: Sequence[str], ppo: PPOConfig) -> None:
-        """Build what trains these roles' networks as ``ppo`` says."""
+    def _begin(self, config: TrainConfig, roles: Sequence[str], describe: Callable[[], PPOConfig]) -> None:
+        """Build what trains these roles' networks as RLlib's configuration describes it."""
         self.config = config
         self.iteration = 0
         self.roles = tuple(roles)
@@ -179,7 +182,7 @@ class Trainer:
         logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)  # remote.py tells of losses
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
-            self.algorithm = ppo.build_algo()
+            self.algorithm = describe().build_algo()
         with suppress(OSError):
             Path(self.algorithm.logdir).rmdir()  # RLlib makes an empty folder per run in the home folder
 
