@@ -56,7 +56,7 @@ BASE = TrainConfig(
     imitate="net-gain", num_envs=8, minibatch=64, optimizer="sgd", lr=1.0, prior=0.0, hidden=8,
     validate_every=3, validation_episodes=8, evaluation_episodes=0, federated=FEDERATED,
 )  # fmt: skip
-EPSILONS = ((0.0, 8), (8.0, 8), (2.0, 8), (8.0, 0), (2.0, 0))
+EPSILONS = ((0.0, 8), (8.0, 8), (4.0, 8), (2.0, 8), (8.0, 0), (4.0, 0), (2.0, 0))
 """Epsilon (0: without noise), and directions (0: every weight)."""
 Scores = dict[str, float]
 
@@ -155,8 +155,10 @@ WAYS = {
     "pooled": "all in one place",
     _key(0.0, 8): "federated, clipped, no noise, 8 directions",
     _key(8.0, 8): "federated, 8 directions",
+    _key(4.0, 8): "federated, 8 directions",
     _key(2.0, 8): "federated, 8 directions",
     _key(8.0, 0): "federated, every weight",
+    _key(4.0, 0): "federated, every weight",
     _key(2.0, 0): "federated, every weight",
 }
 
