@@ -74,14 +74,16 @@ def optimality_gap(scores: ArrayLike, target: float = 1.0) -> float:
     return float(target - np.minimum(np.asarray(scores, np.float64), target).mean())
 
 
-def gini(values: ArrayLike) -> float:
-    """Gini's coefficient: 0 where all are equal, (n - 1) / n where one of n has all.
+def gini(values: ArrayLike) -> Floats:
+    """Gini's coefficient over the last axis: 0 where all are equal, (n - 1) / n where one of n has all.
 
     Negative values count as 0, since the coefficient is defined for shares of one sum. NaN where nobody has any.
     """
     x = np.sort(np.maximum(np.asarray(values, np.float64), 0.0))
-    total, n = x.sum(), len(x)
-    return float(2.0 * (np.arange(1, n + 1) @ x) / (n * total) - (n + 1) / n) if total > 0.0 else math.nan
+    total, n = x.sum(-1), x.shape[-1]
+    ranked = x @ np.arange(1.0, n + 1.0)
+    some = total > 0.0
+    return np.where(some, 2.0 * ranked / np.where(some, n * total, 1.0) - (n + 1) / n, math.nan)
 
 
 def nash_welfare(gains: ArrayLike) -> float:

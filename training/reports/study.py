@@ -22,13 +22,16 @@ READING = {
     " code from the criteria that came with the design.",
     "predictions": "Every effect is predicted to be above 0. It holds where the interval lies above 0, fails where the"
     " interval lies below the margin (negligible, or of the wrong sign), both after Holm's correction; else it is"
-    " unclear. The margin is a share of what the reference arm gains over doing nothing.",
+    " unclear. What holds may still be smaller than the margin. The margin is a share of what the reference arm gains"
+    " over doing nothing. Effects are of welfare; beside them the same of gains over doing nothing in each arm, since"
+    " an arm may be richer or poorer before anybody acts. That decides nothing.",
     "arms": "Agents were trained anew in every arm, for their own accounts, with equal env-steps and settings. Broken"
     " down: less than the criteria's share of the full arm's gain or participation, or too many firms insolvent.",
     "measures": "Levels in the arms, trained agents.",
-    "players": "What an arm costs those who play by a rule is mechanical; what it costs trained agents beyond that is"
-    " strategic.",
-    "range": "The claim is about the default setting; here is what removing a network costs in others.",
+    "players": "What an arm costs where nobody acts, or those who play by a rule, is mechanical; what it costs trained"
+    " agents beyond that is strategic.",
+    "range": "The claim is about the default setting; here is what removing a network costs in others. With one"
+    " training seed an interval is of the worlds alone: another training may lie outside.",
     "lines": "A network that is switched off takes its own lines with it. That alone moves welfare and says nothing of"
     " the others: predictions outside a network leave its lines out.",
 }
@@ -118,6 +121,7 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
         found.append(f"Removing the placebo costs {_told(verdict.placebo)} k€ an episode; it should cost nothing.")
     found += [f"Nothing is decided: {line}." for line in verdict.obstacles]
     found += verdict.notes
+    found += study.design.file.remarks
     redraws = study.design.file.incident_redraws
     if redraws:
         found.append(

@@ -64,6 +64,7 @@ def predictions(verdict: Verdict) -> Table:
             "prediction": one.name,
             "measure": HEADS.get(one.measure, one.measure) + (f", outside {one.outside}" if one.outside else ""),
             "effect": _figure(one.effect),
+            "gains": _figure(one.of_gains) if one.measure == WELFARE and one.outside is None else NOTHING,
             "margin": number(one.margin),
             "above": number(one.p_above, 4),
             "negligible": number(one.p_negligible, 4),
@@ -78,6 +79,7 @@ def predictions(verdict: Verdict) -> Table:
         Column("prediction", "predicted: above 0", text=True),
         Column("measure", "measure", text=True),
         Column("effect", "effect"),
+        Column("gains", "the same of gains"),
         Column("margin", "margin"),
         Column("above", "p (Holm): none"),
         Column("negligible", "p (Holm): as large as the margin"),
@@ -102,9 +104,7 @@ def arms(study: Study) -> Table:
                 "gain": _figure(gain),
                 "lost": NOTHING if lost is None else _figure(lost),
                 "state": broken(study, arm.name),
-                "seeds": str(
-                    max(len(study.raw.cells[arm.name, place, LEARNED].runs) for place in study.raw.topologies)
-                ),
+                "seeds": _seeds(study, arm.name),
             }
         )
     columns = [
@@ -122,8 +122,9 @@ def broken(study: Study, arm: str) -> str:
     """Whether an arm has broken down by the criteria: ``broken down``, ``stands``, or ``unclear``."""
     failure = study.design.file.criteria.failure
     share, part = failure.gain_share, failure.participation_share
-    gain: dict[tuple[str, str], float] = {(arm, LEARNED): 1.0, ("full", IDLE): share - 1.0}
-    gain["full", LEARNED] = gain.get(("full", LEARNED), 0.0) - share
+    gain = dict(gain_of(arm))
+    for key, weight in gain_of("full").items():
+        gain[key] = gain.get(key, 0.0) - share * weight
     short = [_of(study, gain)]
     known = study.design.file.measures
     if "participation" in known:
@@ -153,7 +154,7 @@ def measures(study: Study) -> Table:
 
 def players(study: Study) -> Table:
     """What each arm costs whom: with rules it is mechanical, what learners lose beyond is strategic."""
-    everybody = [LEARNED, *(player for player in study.design.file.players)]
+    everybody = [LEARNED, *dict.fromkeys([IDLE, *study.design.file.players])]
     rows = []
     for arm in study.design.file.arms:
         if arm.name == "full" or arm.exploratory:
@@ -177,11 +178,13 @@ def removals(study: Study) -> Table:
                 network: _figure(_of(study, {(arm.name, LEARNED): 1.0, (name, LEARNED): -1.0}))
                 for network, name in without.items()
             }
-            rows.append({"arm": arm.name, "description": arm.description, **cost})
+            seeds = min((_seeds(study, name) for name in (arm.name, *without.values())), key=int)
+            rows.append({"arm": arm.name, "description": arm.description, **cost, "seeds": seeds})
     columns = [
         Column("arm", "setting", text=True),
         Column("description", "what it is", text=True),
         *(Column(network, f"without {network}") for network in SWITCHES),
+        Column("seeds", "training seeds"),
     ]
     return Table("What removing a network costs by setting, k€ an episode; 95% intervals", columns, rows)
 
@@ -214,6 +217,12 @@ def swept(study: Study) -> dict[str, list[tuple[float, Estimate]]]:
 def _of(study: Study, weights: Weights, measure: str = WELFARE) -> Estimate:
     found: Effect = effect(differences(study.raw, weights, measure))
     return found.estimate
+
+
+def _seeds(study: Study, arm: str) -> str:
+    """How many trainings of an arm every topology has."""
+    runs = [study.raw.cells[arm, place, LEARNED].runs for place in study.raw.topologies if study.raw.has(arm, LEARNED)]
+    return str(min((len(one) for one in runs), default=0))
 
 
 def _figure(estimate: Estimate) -> Figure:

@@ -170,6 +170,8 @@ class DesignFile(Model):
     not_tested: list[Untested] = Field(default_factory=list)
     power: dict[str, Any] = Field(default_factory=dict)
     """What ``--power`` computed from a pilot, for the record."""
+    remarks: list[str] = Field(default_factory=list)
+    """What was seen of the criteria after they were fixed; reports show it, and it decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -215,8 +217,8 @@ class Design:
 
     @property
     def digest(self) -> str:
-        """Of its text without what ``--power`` computed: equal digests are the same design and criteria."""
-        held = self.file.model_dump_json(exclude={"power"})
+        """Of all but power and remarks: equal digests are the same design and criteria."""
+        held = self.file.model_dump_json(exclude={"power", "remarks"})
         return hashlib.sha256(held.encode()).hexdigest()[:16]
 
     @property

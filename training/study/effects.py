@@ -1,9 +1,10 @@
 """Effects: weighted sums of arms on paired draws, with intervals, and what they say against a margin.
 
 An effect is worked out draw by draw, all arms in the same worlds and with the same training seeds, so that what they
-share cancels. Intervals are the studentised bootstraps of ``patchpact.training.stats`` over training runs and
-worlds, topologies as strata. P-values, which Holm's correction needs, are Student's with the same two variance
-components and Welch and Satterthwaite's degrees of freedom.
+share cancels. A draw is one seed in all topologies, whose episodes have much in common (effects correlate by up to
+.99): it stands for the mean of its topologies, and is resampled as one. Intervals are the studentised bootstraps of
+``patchpact.training.stats`` over training runs and draws. P-values, which Holm's correction needs, are Student's with
+the same two variance components and Welch and Satterthwaite's degrees of freedom.
 """
 
 from __future__ import annotations
@@ -37,21 +38,22 @@ NOT_THERE = Effect(UNDEFINED, math.nan, math.nan)
 
 
 def differences(raw: Raw, weights: Weights, measure: str, outside: str | None = None) -> list[Floats] | None:
-    """The weighted sum ``(runs, draws)`` in each topology; None where an arm was not played.
+    """The weighted sum ``(runs, draws)`` in each topology; None where an arm was not played, or in other draws.
 
     Training seeds that not all trained arms have are left out; players without training stand beside each run.
     """
-    found = []
+    found: list[Floats] = []
+    draws: set[tuple[int, ...]] = set()
     for place in raw.topologies:
         keys = {(arm, place, player): weight for (arm, player), weight in weights.items()}
         if not keys.keys() <= raw.cells.keys():
             return None
         trained = [set(raw.cells[key].runs) for key in keys if raw.cells[key].runs != (-1,)]
         runs = sorted(set.intersection(*trained)) if trained else [-1]
-        draws = {raw.cells[key].draws for key in keys}
+        draws |= {raw.cells[key].draws for key in keys}
         if not runs or len(draws) > 1:
             return None
-        total = np.zeros((len(runs), len(draws.pop())))
+        total = np.zeros((len(runs), len(min(draws))))
         for key, weight in keys.items():
             values, held = raw.values(key, measure, outside), raw.cells[key].runs
             total += weight * (values if held == (-1,) else values[[held.index(run) for run in runs]])
@@ -60,13 +62,14 @@ def differences(raw: Raw, weights: Weights, measure: str, outside: str | None = 
 
 
 def effect(cells: Sequence[Floats] | None) -> Effect:
-    """The mean over runs, draws and topologies; topologies weigh the same."""
+    """The mean over runs, draws and topologies, which weigh the same; cells ``(runs, draws)`` hold the same draws."""
     if not cells or not all(np.isfinite(cell).all() for cell in cells):
         return NOT_THERE
     if len({len(cell) for cell in cells}) > 1:
         cells = [cell.mean(0, keepdims=True) for cell in cells]
-    estimate = stats.mean_gain([(cell, np.zeros(cell.shape[1])) for cell in cells])
-    error, freedom = error_of(cells)
+    whole: Floats = np.mean(cells, 0)
+    estimate = stats.mean_gain([(whole, np.zeros(whole.shape[1]))])
+    error, freedom = error_of(whole)
     if error == 0.0:
         return Effect(estimate, float(estimate.value <= 0.0), float(estimate.value >= 0.0))
     if not math.isfinite(error):
@@ -75,24 +78,18 @@ def effect(cells: Sequence[Floats] | None) -> Effect:
     return Effect(estimate, float(special.stdtr(freedom, -distance)), float(special.stdtr(freedom, distance)))
 
 
-def error_of(cells: Sequence[Floats]) -> tuple[float, float]:
-    """Standard error of the mean and its degrees of freedom; NaN where one draw is all there is."""
-    places = len(cells)
-    parts, freedom = [], []
-    for cell in cells:
-        draws = cell.shape[1]
-        if draws < 2:
-            return math.nan, math.nan
-        parts.append(float(cell.mean(0).var(ddof=1)) / draws / places**2)
-        freedom.append(draws - 1.0)
-    runs = len(cells[0])
+def error_of(values: Floats) -> tuple[float, float]:
+    """Standard error of the mean of ``(runs, draws)`` and its degrees of freedom; NaN of a single draw."""
+    runs, draws = values.shape
+    if draws < 2:
+        return math.nan, math.nan
+    parts = [(float(values.mean(0).var(ddof=1)) / draws, draws - 1.0)]
     if runs > 1:
-        parts.append(float(np.mean([cell.mean(1) for cell in cells], 0).var(ddof=1)) / runs)
-        freedom.append(runs - 1.0)
-    variance = sum(parts)
+        parts.append((float(values.mean(1).var(ddof=1)) / runs, runs - 1.0))
+    variance = sum(part for part, _ in parts)
     if variance <= 0.0:
         return 0.0, math.inf
-    return math.sqrt(variance), variance**2 / sum(part**2 / df for part, df in zip(parts, freedom, strict=True))
+    return math.sqrt(variance), variance**2 / sum(part**2 / freedom for part, freedom in parts)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,17 +1,18 @@
 """How many training seeds and draws the margin needs, from a pilot's variance.
 
-The question: if removing a network truly changed nothing, how large must the study be so that its 95% interval lies
-within the margin with probability ``POWER`` (two one-sided tests)? With a normal approximation the standard error may
-be at most ``margin / (z(0.975) + z((1 + POWER) / 2))`` (Chow, Shao and Wang, "Sample size calculations in clinical
-research", equivalence of means). An effect ``c`` of topology t, training seed s and draw e is taken as
-``mean + seed_ts + draw_te + rest_tse``; the three variances come from a two-way analysis of variance in each topology.
-Then ``SE^2 = mean over t of (var_seed / S + var_draw / E + var_rest / (S E)) / T``.
+The question: if removing a network truly changed nothing, how large must the study be to say so with probability
+``POWER``, as the verdict does, by an effect below the margin after Holm's correction? With a normal approximation, and
+in the worst case of that correction (no other of m predictions is told), the standard error may be at most
+``margin / (z(1 - 0.025 / m) + z(POWER))`` (Chow, Shao and Wang, "Sample size calculations in clinical research",
+non-superiority). An effect of training seed s and draw e, the mean of the topologies, is taken as
+``mean + seed_s + draw_e + rest_se``; the three variances come from a two-way analysis of variance. Then
+``SE^2 = var_seed / S + var_draw / E + var_rest / (S E)``: a draw is one seed in all topologies, and more of them are
+not taken to bring more than one does. That is cautious where the pilot had fewer topologies.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from patchpact.training.folder import RunError
 from patchpact.training.study.design import LEARNED, Design
 from patchpact.training.study.effects import differences, effect
 from patchpact.training.study.raw import Floats
-from patchpact.training.study.verdict import WELFARE, gain_of, read_study
+from patchpact.training.study.verdict import TAIL, WELFARE, gain_of, read_study
 
 POWER = 0.9
 MOST_DRAWS, MOST_SEEDS = 2**20, 1000
@@ -42,6 +43,7 @@ def power(design: Design, pilot: str | Path) -> dict[str, Any]:
     study = read_study(pilot)
     form, margin = design.form("full"), design.file.criteria.margin
     needed = []
+    family = sum(len(claim.tests) for claim in design.file.claims)
     for claim in design.file.claims:
         for one in claim.tests:
             if one.measure != WELFARE:
@@ -49,10 +51,10 @@ def power(design: Design, pilot: str | Path) -> dict[str, Any]:
             weights = {(arm, LEARNED): weight for arm, weight in one.over.items()}
             cells = differences(study.raw, weights, one.measure, one.outside)
             gains = differences(study.raw, gain_of(one.reference), WELFARE)
-            if cells is None or gains is None or min(len(cell) for cell in cells) < 2:
+            if cells is None or gains is None or len(cells[0]) < 2 or len({len(cell) for cell in cells}) > 1:
                 continue
             gain = effect(gains).estimate.value
-            row = _needed(cells, margin * gain, form.training_seeds, form.draws, form.topologies)
+            row = _needed(np.mean(cells, 0), margin * gain, family, form.training_seeds, form.draws)
             needed.append({"claim": claim.id, "prediction": one.name, "gain_keur": _round(gain), **row})
     if not needed:
         raise RunError(
@@ -68,8 +70,9 @@ def power(design: Design, pilot: str | Path) -> dict[str, Any]:
             "topologies": len(study.raw.topologies),
             "missing_cells": study.missing,
         },
-        "question": f"an effect of 0: 95% interval within {100 * margin:g}% of the gain, with probability {POWER:g}",
-        "full_form": {"training_seeds": form.training_seeds, "draws": form.draws, "topologies": form.topologies},
+        "question": f"an effect of 0: said to be below {100 * margin:g}% of the gain, with probability {POWER:g}",
+        "full_form": {"training_seeds": form.training_seeds, "draws": form.draws},
+        "family": family,
         "enough": bool(measured) and len(measured) == len(needed) and all(row["enough"] for row in measured),
         "predictions": needed,
     }
@@ -86,12 +89,12 @@ def variances(cell: Floats) -> tuple[float, float, float]:
     return of_seed, of_draw, of_rest
 
 
-def _needed(cells: Sequence[Floats], margin: float, seeds: int, draws: int, topologies: int) -> dict[str, Any]:
-    seed, draw, rest = (float(v) for v in np.mean([variances(cell) for cell in cells], 0))
-    most = margin / float(special.ndtri(0.975) + special.ndtri((1.0 + POWER) / 2.0))
+def _needed(cell: Floats, margin: float, family: int, seeds: int, draws: int) -> dict[str, Any]:
+    seed, draw, rest = variances(cell)
+    most = margin / float(special.ndtri(1.0 - TAIL / family) + special.ndtri(POWER))
 
     def error(s: int, e: int) -> float:
-        return math.sqrt((seed / s + draw / e + rest / (s * e)) / topologies)
+        return math.sqrt(seed / s + draw / e + rest / (s * e))
 
     fits_draws = [2**n for n in range(5, 21) if error(seeds, 2**n) <= most]
     fits_seeds = [s for s in range(2, MOST_SEEDS + 1) if error(s, draws) <= most]
@@ -100,7 +103,7 @@ def _needed(cells: Sequence[Floats], margin: float, seeds: int, draws: int, topo
         "sd_seed_keur": _round(math.sqrt(seed)),
         "sd_draw_keur": _round(math.sqrt(draw)),
         "sd_rest_keur": _round(math.sqrt(rest)),
-        "half_width_keur": _round(float(special.ndtri(0.975)) * error(seeds, draws)),
+        "half_width_keur": _round(float(special.ndtri(1.0 - TAIL)) * error(seeds, draws)),
         "draws_needed": fits_draws[0] if fits_draws else f"more than {MOST_DRAWS} with {seeds} seeds",
         "seeds_needed": fits_seeds[0] if fits_seeds else f"more than {MOST_SEEDS} with {draws} draws",
         "enough": error(seeds, draws) <= most,

@@ -53,10 +53,10 @@ class Raw:
         """Whether every topology has that arm with that player."""
         return all((arm, place, player) in self.cells for place in self.topologies)
 
-    def holds(self, arm: str, topology: str, player: str, run: int) -> bool:
-        """Whether that cell was played; the run is its training seed, or -1."""
+    def holds(self, arm: str, topology: str, player: str, run: int, draws: tuple[int, ...]) -> bool:
+        """Whether that cell was played, in these draws; the run is its training seed, or -1."""
         played = self.cells.get((arm, topology, player))
-        return played is not None and run in played.runs
+        return played is not None and run in played.runs and played.draws == draws
 
     def values(self, key: Key, measure: str, outside: str | None = None) -> Floats:
         """A measure ``(runs, draws)``; welfare without a network's own lines, where ``outside`` names one."""
@@ -67,11 +67,18 @@ class Raw:
         return values if outside is None else values - played.lines[:, :, NETWORKS.index(outside)]
 
     def _gini(self, key: Key) -> Floats:
-        """Gini's coefficient of the agents' mean gains over doing nothing, one a run, for all its draws."""
+        """Gini's coefficient of the agents' mean gains over doing nothing, run by run, as a mean over draws.
+
+        It is no mean of anything: what stands for a draw is the run's coefficient and what leaving that draw out moves
+        it by (the jackknife's pseudo-values, centred), whose variance is that of the coefficient.
+        """
         played, idle = self.cells[key], self.cells[key[0], key[1], IDLE]
-        gains = (played.accounts - idle.accounts).mean(1)  # (runs, agents)
-        each = np.array([stats.gini(run) for run in gains])
-        return np.repeat(each[:, None], len(played.draws), axis=1)
+        gains, draws = played.accounts - idle.accounts, len(played.draws)  # (runs, draws, agents)
+        whole = stats.gini(gains.mean(1))[:, None]
+        if draws < 2:
+            return whole
+        without = stats.gini((gains.sum(1, keepdims=True) - gains) / (draws - 1))
+        return np.asarray(whole + (draws - 1) * (without.mean(1, keepdims=True) - without))
 
 
 class _Part(NamedTuple):

@@ -162,6 +162,8 @@ def _in_processes(due: Sequence[Cell], folder: Path, jobs: int) -> Iterator[Cell
 
 
 def _play(folder: Path, cell: Cell) -> None:
+    if file_of(folder, cell).is_file():  # by a process whose pool broke before it could say so
+        return
     table = play_cell(cell, folder / "runs")
     keep(table, file_of(folder, cell), folder / "runs" / cell.name if cell.learned else None)
 
@@ -209,12 +211,12 @@ def _open(folder: Path, design: Design, form: str, command: str) -> None:
                 )
     elif any((folder / "episodes").iterdir()):
         raise RunError(f"{folder}: holds episodes but no study.json; name another folder")
-    else:
-        write_text(folder / "design.yaml", design.text)
+    write_text(folder / "design.yaml", design.text)  # of the same digest: power and remarks may have been added since
     manifest |= identity | {
         "title": design.file.title,
         "version": version("patchpact"),
-        "registered": manifest.get("registered") or registration(design),
+        "registered": manifest["registered"] if "registered" in manifest else registration(design),
+        "commits": list(dict.fromkeys([*manifest.get("commits", []), commit()])),
         "commands": list(dict.fromkeys([*manifest.get("commands", []), command])),
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
@@ -242,6 +244,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _note(folder: Path, **more: Any) -> None:
     write_text(folder / "study.json", json.dumps(read_manifest(folder) | more, indent=1) + "\n")
+
+
+def commit() -> str:
+    """The package's commit, ``+`` behind it where files differ from it; empty outside a checkout."""
+    git = partial(subprocess.run, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    try:
+        head = git(["git", "rev-parse", "HEAD"]).stdout.strip()
+        return head + ("+" if git(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip() else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def registration(design: Design) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ effect is said:
 
 - ``fails``: it is below the margin, so at most negligible or of the wrong sign (for "the full arm beats the arm
   without a network" that is: equivalent within the margin, or better; the upper half of two one-sided tests);
-- ``holds``: it is above 0, and not negligible;
+- ``holds``: it is above 0 (and not shown to be below the margin);
 - ``unclear``: neither, or the reference arm's gain has an interval that includes 0.
 
 ``holds`` and ``fails`` ask for both the 95% interval and Holm's correction over all predictions of all claims, one
@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from patchpact.training.stats import LEVEL, Estimate
+from patchpact.training.stats import LEVEL, UNDEFINED, Estimate
 from patchpact.training.study.design import IDLE, LEARNED, Design, Prediction, parse_design
 from patchpact.training.study.effects import NOT_THERE, Effect, Weights, differences, effect, holm
 from patchpact.training.study.raw import Floats, Raw, read_raw
@@ -50,6 +50,8 @@ class Finding:
     outside: str | None
     over: dict[str, float]
     effect: Estimate
+    of_gains: Estimate
+    """The same sum of gains over doing nothing in each arm, of welfare alone; for the reader, it decides nothing."""
     margin: float
     """What counts as none, in the measure's unit."""
     p_above: float
@@ -115,7 +117,9 @@ def read_study(folder: str | Path) -> Study:
     form = str(manifest["form"])
     cells = list(design.cells(form))
     raw = read_raw(place)
-    missing = sum(not raw.holds(cell.arm, cell.topology, cell.player, cell.training_seed) for cell in cells)
+    missing = sum(
+        not raw.holds(cell.arm, cell.topology, cell.player, cell.training_seed, tuple(cell.draws)) for cell in cells
+    )
     return Study(place, design, form, raw, missing, len(cells), manifest)
 
 
@@ -186,6 +190,7 @@ class _Measured:
     """The effect less the margin."""
     gain: Effect
     """Of the reference arm."""
+    of_gains: Estimate
 
     @property
     def margin(self) -> float:
@@ -200,9 +205,11 @@ def _measure(raw: Raw, prediction: Prediction, margin: float) -> _Measured:
     if prediction.measure != WELFARE:
         scale = differences(raw, {(prediction.reference, LEARNED): 1.0}, prediction.measure)
     if cells is None or gains is None or scale is None:
-        return _Measured(NOT_THERE, NOT_THERE, NOT_THERE)
+        return _Measured(NOT_THERE, NOT_THERE, NOT_THERE, UNDEFINED)
     less = [_less(cell, margin * at) for cell, at in zip(cells, scale, strict=True)]
-    return _Measured(effect(cells), effect(less), effect(gains))
+    idle = {(arm, IDLE): -weight for arm, weight in prediction.over.items()}
+    over_idle = differences(raw, weights | idle, WELFARE) if prediction.measure == WELFARE else None
+    return _Measured(effect(cells), effect(less), effect(gains), effect(over_idle).estimate)
 
 
 def _less(cell: Floats, margin: Floats) -> Floats:
@@ -218,6 +225,7 @@ def _finding(prediction: Prediction, one: _Measured, p_above: float, p_negligibl
         prediction.outside,
         prediction.over,
         one.effect.estimate,
+        one.of_gains,
         one.margin,
         p_above,
         p_negligible,

@@ -193,6 +193,7 @@ def test_training_is_alike_in_all_arms(tmp_path: Path) -> None:
 def test_the_digest_is_of_the_criteria_not_of_the_power_calculation() -> None:
     design = tiny()
     assert tiny(("not_tested:", "power: {enough: true}\nnot_tested:")).digest == design.digest
+    assert tiny(("not_tested:", "remarks: [seen later]\nnot_tested:")).digest == design.digest
     assert tiny(("margin: 0.05", "margin: 0.06")).digest != design.digest
 
 

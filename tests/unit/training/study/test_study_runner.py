@@ -68,6 +68,24 @@ def test_every_cell_once(done: Path) -> None:
     manifest = json.loads((done / "study.json").read_text(encoding="utf-8"))
     assert manifest["digest"] == DESIGN.digest and manifest["finished"]
     assert manifest["registered"] is None  # a text in memory is in no checkout
+    assert len(manifest["commits"]) == 1
+
+
+def test_remarks_that_came_later_reach_the_folder_and_its_report(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    later = parse_design(TINY + "\nremarks: [a margin is too wide]\n", "tiny.yaml", None)
+    runner.run_study(later, "full", folder, command="test")
+    write_study_report(folder)
+    assert "a margin is too wide" in (folder / "report.md").read_text(encoding="utf-8")
+    assert not judge_study(read_study(folder)).notes[1:]
+
+
+def test_a_cell_that_is_there_is_not_played_again(done: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(*_: object) -> None:
+        raise AssertionError("played again")
+
+    monkeypatch.setattr(runner, "play_cell", play)
+    runner._play(done, next(iter(DESIGN.cells("full"))))
 
 
 def test_rows_are_those_of_an_evaluation(done: Path) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from synthetic import changed, core, levels, raw_of
 
-from patchpact.training.study.design import LEARNED
+from patchpact.training import stats
+from patchpact.training.study.design import IDLE, LEARNED
 from patchpact.training.study.effects import differences, effect, holm
 from patchpact.training.study.raw import Raw
 from patchpact.training.study.verdict import Ruling, judge
@@ -156,11 +157,59 @@ def test_the_false_alarm_rate_of_a_study_without_effects() -> None:
     assert alarms <= 12  # 5 expected; more than 12 has a chance of 0.2%
 
 
-def test_gini_is_one_number_a_run() -> None:
+def test_a_draw_is_one_world_in_all_topologies() -> None:
+    """Three topologies that fare alike tell no more than one."""
+    rng = np.random.default_rng(5)
+    cell = rng.normal(4.0, 1.0, (10, 1)) + rng.normal(0.0, 30.0, 64) + rng.normal(0.0, 1.0, (10, 64))
+    assert effect([cell] * 3) == effect([cell])
+
+
+def test_topologies_that_fare_alike_raise_no_false_alarms() -> None:
+    """Over 200 made-up studies without an effect, whose draws move all topologies together."""
+    alarms = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        draws, runs = rng.normal(0.0, 30.0, 64), rng.normal(0.0, 1.0, (10, 1))
+        alarms += effect([runs + draws + rng.normal(0.0, 3.0, (10, 64)) for _ in range(3)]).p_above < 0.025
+    assert alarms <= 12
+
+
+def test_other_draws_in_a_topology_are_not_set_beside_these() -> None:
     raw = raw_of(levels(100.0, 50.0, 20.0))
-    values = raw.values(("full", "bank", LEARNED), "gini")
-    assert values.shape == (6, 128)
-    assert np.allclose(values, 2.0 / 9.0)  # gains as 1 : 2 : 3
+    other = {
+        key: dataclasses.replace(one, draws=tuple(range(1, 129))) for key, one in raw.cells.items() if "bank" in key
+    }
+    weights = {("full", LEARNED): 1.0, ("full", IDLE): -1.0}
+    assert differences(Raw(raw.cells, raw.topologies), weights, "welfare_keur") is not None
+    assert differences(Raw({**raw.cells, **other}, raw.topologies), weights, "welfare_keur") is None
+    assert raw.holds("full", "bank", LEARNED, 0, tuple(range(128)))
+    assert not raw.holds("full", "bank", LEARNED, 0, tuple(range(64)))
+
+
+def test_gini_of_a_run_and_the_chance_of_its_draws() -> None:
+    raw = raw_of(levels(100.0, 50.0, 20.0))
+    assert np.allclose(raw.values(("full", "bank", LEARNED), "gini"), 2.0 / 9.0)  # gains as 1 : 2 : 3 in every draw
+    rng = np.random.default_rng(0)
+    key, draws = ("full", "bank", LEARNED), 128
+    gains = rng.gamma(0.5, np.array([1.0, 2.0, 6.0]), (1, draws, 3))
+    played = dataclasses.replace(raw.cells[key], runs=(0,), accounts=gains)
+    idle = dataclasses.replace(raw.cells["full", "bank", IDLE], accounts=np.zeros((1, draws, 3)))
+    changed_raw = Raw({key: played, ("full", "bank", IDLE): idle}, ("bank",))
+    values = changed_raw.values(key, "gini")[0]
+    assert values.mean() == pytest.approx(float(stats.gini(gains[0].mean(0))))
+    resampled = [float(stats.gini(gains[0, rng.integers(draws, size=draws)].mean(0))) for _ in range(2000)]
+    assert values.std() / math.sqrt(draws) == pytest.approx(np.std(resampled), rel=0.15)
+
+
+def test_gains_stand_beside_welfare_and_decide_nothing() -> None:
+    raw = raw_of(levels(full=100.0, pair=50.0, one=20.0))
+    poorer = {
+        key: dataclasses.replace(one, totals={**one.totals, "welfare_keur": one.totals["welfare_keur"] - 40.0})
+        for key, one in raw.cells.items()
+        if key[0] == "no-value"
+    }
+    found = rulings(Raw({**raw.cells, **poorer}, raw.topologies))["X4"].findings[0]
+    assert found.effect.value == pytest.approx(90.0, abs=1.0) and found.of_gains.value == pytest.approx(50.0, abs=1.0)
 
 
 def test_a_claim_with_other_criteria() -> None:
