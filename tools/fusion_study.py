@@ -34,6 +34,7 @@ from scipy.optimize import minimize
 
 from patchpact.scenarios.fusion import model
 from patchpact.scenarios.fusion.tables import Rates, Tables, Weakness, families
+from patchpact.training.folder import write_table
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PATCHPACT_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -704,12 +705,7 @@ SETTINGS = {
 
 def write_report(rows: Sequence[Mapping[str, object]], suites: Sequence[Suite], folder: Path) -> None:
     """`fusion.csv` with every number, `fusion.md` with the ones to read."""
-    with (folder / "fusion.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {key: f"{value:.4f}" if isinstance(value, float) else value for key, value in row.items()} for row in rows
-        )
+    write_table(folder / "fusion.csv", rows, ".4f")
     value = {(row["suite"], row["setting"], row["method"], row["measure"]): row for row in rows}
     lines = [INTRODUCTION]
     for suite in suites:

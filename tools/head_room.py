@@ -54,5 +54,4 @@ if __name__ == "__main__":
     for name in SCENARIOS:
         rows.append(row(name, int(sys.argv[1]) if len(sys.argv) > 1 else 24))
         print({key: round(value, 3) if isinstance(value, float) else value for key, value in rows[-1].items()})
-        shown = [{key: f"{v:.4f}" if isinstance(v, float) else v for key, v in one.items()} for one in rows]
-        write_table(TARGET, shown)
+        write_table(TARGET, rows, ".4f")

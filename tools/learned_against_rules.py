@@ -90,7 +90,7 @@ def main(policies: list[str], worlds: int, losses: str) -> None:
         shares = {rule: np.mean([(o.rules[rule] - o.idle).mean() / o.gain for o in several]) for rule in RULES}
         rows.append(row(track, "all", losses, several, max(shares, key=lambda rule: shares[rule]), "share"))
         print(rows[-1], flush=True)
-        write_table(TARGET, [{k: f"{v:.4g}" if isinstance(v, float) else v for k, v in one.items()} for one in rows])
+        write_table(TARGET, rows, ".4g")
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def main(runs: Path, seeds: int, iterations: int) -> None:
             steps = (iterations // 4 if name == "dagger" else iterations) * STEPS
             ippo = None if name == "ippo" else np.stack(found["ippo"])
             rows.append(row(name, steps, np.stack(several), idle, ippo))
-        write_table(TARGET, [{k: f"{v:.3f}" if isinstance(v, float) else v for k, v in one.items()} for one in rows])
+        write_table(TARGET, rows, ".3f")
 
 
 if __name__ == "__main__":

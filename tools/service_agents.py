@@ -125,13 +125,7 @@ if __name__ == "__main__":
         for graph in GRAPHS:
             everything += rows(graph, losses, count, folders)
             print(graph, losses, flush=True)
-            write_table(
-                TABLE,
-                [
-                    {key: f"{value:.3f}" if isinstance(value, float) else value for key, value in one.items()}
-                    for one in everything
-                ],
-            )
+            write_table(TABLE, everything, ".3f")
     before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     PAGE.write_text(f"{before}{BEGIN}\n{results(everything, count, len(folders))}\n{END}{after}", encoding="utf-8")

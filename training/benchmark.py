@@ -19,7 +19,6 @@ import os
 import platform
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.envs.core import cache
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
-from patchpact.training.folder import RunError, claim, replacing, write_text, writing
+from patchpact.training.folder import RunError, claim, commit, replacing, write_text, writing
 from patchpact.training.jobs import in_processes
 from patchpact.training.suite import Cell, Suite, load_suite
 
@@ -211,7 +210,7 @@ def _open(folder: Path, plan: Suite, cast: Sequence[Contestant], episodes: int |
     manifest |= identity | {
         "title": plan.file.title,
         "version": version("patchpact"),
-        "commit": manifest.get("commit") or _commit(),
+        "commit": manifest.get("commit") or commit(),
         "commands": list(dict.fromkeys([*manifest.get("commands", []), command])),
         "command": command,
         "policies": known,
@@ -246,20 +245,6 @@ def _digest_of(source: str) -> str:
     for file in sorted(home.rglob("*.safetensors" if learned else "*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that this runs from; None from an installed package."""
-    home = Path(__file__).resolve().parents[1]
-    if not (home / ".git").exists():
-        return None
-    try:
-        said = subprocess.run(
-            ["git", "-C", str(home), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return said.stdout.strip()
 
 
 def _work_off(due: Sequence[Piece], pieces: Sequence[Piece], folder: Path, jobs: int, progress: bool) -> None:

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -73,13 +74,27 @@ def write_text(file: Path, text: str) -> None:
         stream.write(text.encode("utf-8"))
 
 
-def write_table(file: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Replace ``file`` by a CSV of these rows, which have equal columns."""
+def write_table(file: Path, rows: Sequence[Mapping[str, object]], floats: str = "") -> None:
+    """Replace ``file`` by a CSV of these rows, which have equal columns; ``floats`` formats theirs (``.3f``)."""
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({k: format(v, floats) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
     write_text(file, text.getvalue())
+
+
+def commit() -> str | None:
+    """The commit of the checkout that this runs from; None from an installed package."""
+    home = Path(__file__).resolve().parents[1]
+    if not (home / ".git").exists():
+        return None
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(home), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
 
 
 def claim(folder: Path, busy: str) -> IO[str]:

@@ -67,10 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the calibration's own options."""
     parser.add_argument("--episodes", type=int, default=256, metavar="N", help="worlds for each team (default 256)")
     parser.add_argument("--small", action="store_true", help="two scenarios, few worlds: for a quick look")
-    parser.add_argument(
-        "--data", metavar="SCENARIO", nargs="+",
-        help="yours in place of the bundled ones, files or ids",
-    )  # fmt: skip
+    parser.add_argument("--data", metavar="SCENARIO", nargs="+", help="files or ids, in place of the bundled ones")
 
 
 def run(args: argparse.Namespace) -> Measurement:

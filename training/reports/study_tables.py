@@ -64,7 +64,7 @@ def predictions(verdict: Verdict) -> Table:
             "prediction": one.name,
             "measure": HEADS.get(one.measure, one.measure) + (f", outside {one.outside}" if one.outside else ""),
             "effect": _figure(one.effect),
-            "gains": _figure(one.of_gains) if one.measure == WELFARE and one.outside is None else NOTHING,
+            "gains": _figure(one.of_gains),
             "margin": number(one.margin),
             "above": number(one.p_above, 4),
             "negligible": number(one.p_negligible, 4),
@@ -178,7 +178,7 @@ def removals(study: Study) -> Table:
                 network: _figure(_of(study, {(arm.name, LEARNED): 1.0, (name, LEARNED): -1.0}))
                 for network, name in without.items()
             }
-            seeds = min((_seeds(study, name) for name in (arm.name, *without.values())), key=int)
+            seeds = _seeds(study, arm.name, *without.values())
             rows.append({"arm": arm.name, "description": arm.description, **cost, "seeds": seeds})
     columns = [
         Column("arm", "setting", text=True),
@@ -219,10 +219,10 @@ def _of(study: Study, weights: Weights, measure: str = WELFARE) -> Estimate:
     return found.estimate
 
 
-def _seeds(study: Study, arm: str) -> str:
-    """How many trainings of an arm every topology has."""
-    runs = [study.raw.cells[arm, place, LEARNED].runs for place in study.raw.topologies if study.raw.has(arm, LEARNED)]
-    return str(min((len(one) for one in runs), default=0))
+def _seeds(study: Study, *arms: str) -> str:
+    """How many trainings every topology has of each of these arms."""
+    cells = [study.raw.cells.get((arm, place, LEARNED)) for arm in arms for place in study.raw.topologies]
+    return str(min(len(cell.runs) if cell else 0 for cell in cells))
 
 
 def _figure(estimate: Estimate) -> Figure:

@@ -32,7 +32,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from patchpact.envs.core import cache
-from patchpact.training.folder import RunError, claim, write_text, writing
+from patchpact.training.folder import RunError, claim, commit, write_text, writing
 from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
 from patchpact.training.study.design import Cell, Design
@@ -244,16 +244,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _note(folder: Path, **more: Any) -> None:
     write_text(folder / "study.json", json.dumps(read_manifest(folder) | more, indent=1) + "\n")
-
-
-def commit() -> str:
-    """The package's commit, ``+`` behind it where files differ from it; empty outside a checkout."""
-    git = partial(subprocess.run, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    try:
-        head = git(["git", "rev-parse", "HEAD"]).stdout.strip()
-        return head + ("+" if git(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip() else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
 
 
 def registration(design: Design) -> dict[str, Any] | None:

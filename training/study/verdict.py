@@ -51,7 +51,7 @@ class Finding:
     over: dict[str, float]
     effect: Estimate
     of_gains: Estimate
-    """The same sum of gains over doing nothing in each arm, of welfare alone; for the reader, it decides nothing."""
+    """The same sum of gains over doing nothing in each arm, of whole welfare alone; it decides nothing."""
     margin: float
     """What counts as none, in the measure's unit."""
     p_above: float
@@ -208,7 +208,8 @@ def _measure(raw: Raw, prediction: Prediction, margin: float) -> _Measured:
         return _Measured(NOT_THERE, NOT_THERE, NOT_THERE, UNDEFINED)
     less = [_less(cell, margin * at) for cell, at in zip(cells, scale, strict=True)]
     idle = {(arm, IDLE): -weight for arm, weight in prediction.over.items()}
-    over_idle = differences(raw, weights | idle, WELFARE) if prediction.measure == WELFARE else None
+    whole = prediction.measure == WELFARE and prediction.outside is None
+    over_idle = differences(raw, weights | idle, WELFARE) if whole else None
     return _Measured(effect(cells), effect(less), effect(gains), effect(over_idle).estimate)
 
 
