@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,7 +55,7 @@ def in_processes(play: Callable[[T], None], pieces: Sequence[T], jobs: int) -> I
 
 def _in_one_pool(play: Callable[[T], None], pieces: Mapping[int, T], jobs: int) -> Iterator[int]:
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(os.getpid(), jobs))
     try:
         running = {pool.submit(play, piece): number for number, piece in pieces.items()}
         for future in as_completed(running):
@@ -68,9 +69,17 @@ def _in_one_pool(play: Callable[[T], None], pieces: Mapping[int, T], jobs: int) 
     pool.shutdown()
 
 
-def _begin(parent: int) -> None:
-    """A job leaves Ctrl-C to its parent, and ends when the parent is gone."""
+def _begin(parent: int, jobs: int) -> None:
+    """A process leaves Ctrl-C to its parent, ends when the parent is gone, and takes no more than its share of cores.
+
+    Left to itself torch takes every core in every process; threads that wait for each other's cores made networks act
+    several times slower.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # read when torch is imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
     def watch() -> None:
         while os.getppid() == parent:

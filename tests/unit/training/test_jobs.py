@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,6 +28,13 @@ def work(place, piece):
         os._exit(9)
     if piece == "bad":
         raise ValueError("bad piece")
+
+
+def say_threads(place, piece):
+    """Writes how many threads torch takes."""
+    import torch
+
+    (place / piece).write_text(str(torch.get_num_threads()))
 '''
 
 
@@ -57,3 +65,11 @@ def test_an_exception_in_a_piece_is_told_and_not_tried_again(tmp_path: Path, wor
     with pytest.raises(ValueError, match="bad piece"):
         list(jobs.in_processes(work, ["bad"], 1))
     assert (tmp_path / "bad").read_text() == "x"
+
+
+def test_processes_share_the_cores(
+    tmp_path: Path, work: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert list(jobs.in_processes(partial(sys.modules["pieces_of_jobs"].say_threads, tmp_path), ["a"], 2)) == ["a"]
+    assert int((tmp_path / "a").read_text()) == max((os.cpu_count() or 1) // 2, 1)
