@@ -1,7 +1,8 @@
 """What a study's verdict rests on, small enough to publish: ``patchpact study --publish``.
 
 A study's folder holds every party's money by kind of every episode, some 170 kB a cell. The verdict and its tables read
-the design's measures, welfare by network and agents' accounts alone: these, in single precision, one file a topology.
+the design's measures, welfare by network and agents' accounts alone: these, in single precision, one file for each
+training seed and for each player that learns nothing. Seeds played later add files and leave the others as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 
 from patchpact.training.folder import RunError, replacing, writing
 from patchpact.training.study.design import GINI
-from patchpact.training.study.raw import ACCOUNTS, CELL, LINES, LUCK
+from patchpact.training.study.raw import ACCOUNTS, CELL, LINES, LUCK, blocks
 from patchpact.training.study.verdict import WELFARE, Study, read_study
 
 
@@ -34,8 +35,8 @@ def publish(folder: str | Path, target: str | Path) -> Path:
         raise RunError(f"{place}: is the study's own folder; name another to publish it in")
     with writing(place):
         (place / "episodes").mkdir(parents=True, exist_ok=True)
-        for topology, table in _by_topology(study).items():
-            with replacing(place / "episodes" / f"{topology}.parquet") as stream:
+        for name, table in _by_player(study).items():
+            with replacing(place / "episodes" / f"{name}.parquet") as stream:
                 pq.write_table(table, stream, compression="zstd", compression_level=19)
         for name in ("study.json", "design.yaml"):
             with replacing(place / name) as stream:
@@ -43,13 +44,17 @@ def publish(folder: str | Path, target: str | Path) -> Path:
     return place
 
 
-def _by_topology(study: Study) -> dict[str, pa.Table]:
+def _by_player(study: Study) -> dict[str, pa.Table]:
+    """All cells of a player, or of a training seed, by a file's name."""
     measures = [name for name in dict.fromkeys((WELFARE, LUCK, *study.design.file.measures)) if name != GINI]
     parts: dict[str, list[pa.Table]] = {}
     for file in sorted((study.folder / "episodes").glob("*.parquet")):
         part = _narrow(pq.read_table(file, columns=[*CELL, "seed", *measures, LINES, ACCOUNTS]), measures)
-        parts.setdefault(part["topology"][0].as_py(), []).append(part)
-    return {topology: pa.concat_tables(several) for topology, several in parts.items()}
+        for start, count in blocks(part):
+            player, seed = part["player"][start].as_py(), part["training_seed"][start].as_py()
+            name = player if seed is None else f"{player}__{seed}"
+            parts.setdefault(name, []).append(part.slice(start, count))
+    return {name: pa.concat_tables(several) for name, several in parts.items()}
 
 
 def _narrow(table: pa.Table, measures: Sequence[str]) -> pa.Table:

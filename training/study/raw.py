@@ -132,7 +132,7 @@ def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
         schema = pq.read_schema(file)
         plain = [one.name for one in schema if any(test(one.type) for test in _PLAIN)]
         table = pq.read_table(file, columns=["arm", "topology", "player", *plain, LINES, ACCOUNTS])
-        for start, count in _blocks(table):
+        for start, count in blocks(table):
             block = table.slice(start, count)
             one = block.slice(0, 1).to_pylist()[0]
             totals = {n: np.asarray(block[n], np.float64) for n in plain if n not in ("seed", "training_seed")}
@@ -151,7 +151,7 @@ def _unreadable(file: Path, error: Exception) -> ReportError:
     return ReportError(f"{file}: is no study's file ({str(error).splitlines()[0]}); remove it and run on")
 
 
-def _blocks(table: pa.Table) -> Iterator[tuple[int, int]]:
+def blocks(table: pa.Table) -> Iterator[tuple[int, int]]:
     """First row and number of rows of each cell."""
     if table.num_rows == 0:
         raise IndexError("no rows")

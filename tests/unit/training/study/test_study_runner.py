@@ -271,7 +271,7 @@ def test_raw_arrays_stand_run_by_draw(done: Path) -> None:
 def test_what_is_published_gives_the_same_verdict_from_a_tenth_of_the_columns(done: Path, tmp_path: Path) -> None:
     place = publish(done, tmp_path / "published")
     publish(done, place)  # again: in its place
-    assert sorted(file.name for file in (place / "episodes").iterdir()) == ["short.parquet", "toy.parquet"]
+    assert {f"{LEARNED}__0.parquet", f"{LEARNED}__1.parquet", "net-gain.parquet"} <= set(written(place))
     ours, theirs = judge_study(read_study(done)), judge_study(read_study(place))
     assert [(one.id, one.verdict) for one in ours.rulings] == [(one.id, one.verdict) for one in theirs.rulings]
     assert ours.obstacles == theirs.obstacles and read_study(place).missing == 0
@@ -281,7 +281,7 @@ def test_what_is_published_gives_the_same_verdict_from_a_tenth_of_the_columns(do
         assert (played.runs, played.draws) == (part.cells[key].runs, part.cells[key].draws)
         for measure in DESIGN.file.measures:
             np.testing.assert_allclose(part.values(key, measure), whole.values(key, measure), rtol=1e-5, atol=1e-4)
-    assert "kind_fee_keur" not in pq.read_schema(place / "episodes" / "toy.parquet").names
+    assert "kind_fee_keur" not in pq.read_schema(place / "episodes" / "net-gain.parquet").names
     assert write_study_report(place).rulings
 
 
@@ -294,20 +294,23 @@ def test_what_was_published_goes_on(done: Path, tmp_path: Path) -> None:
         runner.file_of(part, cell).unlink()
     on = publish(part, tmp_path / "on")
     assert lost and read_study(on).missing == len(lost)
+    first = {name: (on / "episodes" / name).read_bytes() for name in written(on)}
     runner.run_study(DESIGN, "full", on, command="test")
-    assert sorted(written(on)) == sorted(["short.parquet", "toy.parquet", *(f"{cell.name}.parquet" for cell in lost)])
+    assert set(written(on)) - set(first) == {f"{cell.name}.parquet" for cell in lost}
     for cell in lost:
         assert pq.read_table(runner.file_of(on, cell)).equals(rows[cell.name])
     assert read_study(on).missing == 0
     again, whole = publish(on, tmp_path / "again"), publish(done, tmp_path / "whole")
+    assert set(written(again)) - set(first) == {f"{LEARNED}__1.parquet"}  # what was published before stays as it is
+    assert all((place / "episodes" / name).read_bytes() == first[name] for name in first for place in (again, whole))
     ours, theirs = judge_study(read_study(again)), judge_study(read_study(whole))
     assert [ruling.findings for ruling in ours.rulings] == [ruling.findings for ruling in theirs.rulings]
 
 
 def test_a_torn_file_of_a_published_study_is_named(done: Path, tmp_path: Path) -> None:
     torn = publish(done, tmp_path / "torn")
-    (torn / "episodes" / "toy.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ReportError, match=r"toy\.parquet: is no study's file"):
+    (torn / "episodes" / "net-gain.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ReportError, match=r"net-gain\.parquet: is no study's file"):
         runner.run_study(DESIGN, "full", torn, command="test")
 
 
