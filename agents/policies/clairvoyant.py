@@ -191,7 +191,7 @@ class Hindsight:
         levers = {}
         for j, keys in uses.items():
             levers[j] = plan.boolean(f"{price}{j}")
-            plan.costs.append(down(float(self.head[price]) if self.head["value_enabled"] else 0.0) * levers[j])
+            plan.costs.append(down(float(self.head[price])) * levers[j])
             wanted = set(keys)
             for variable in plan.of_patch(j, lambda i, w=wanted: (i.patch, i.window, i.mode) in w):  # type: ignore[misc]
                 plan.model.add(variable <= levers[j])

@@ -87,7 +87,6 @@ class Facts:
             links.append(tuple((int(row["flow"]), float(row["weight"])) for row in rows))
         state = engine.state.patch[world["p0"] : world["p0"] + head["np"]]
         mine = engine.state.flow[world["r0"] : world["r0"] + head["nr"]]
-        money = 1.0 if head["value_enabled"] else 0.0
         return cls(
             head=head,
             patches=patches,
@@ -97,7 +96,7 @@ class Facts:
             roles_it=sorted({int(it) for it in patches["it"] if it >= 0}),
             budget_keur=[float(budget) for budget in agents["budget"]],
             effort_hours=effort,
-            rate_keur=money * flow_rate[:, None] * np.asarray(seasons)[None, :],
+            rate_keur=flow_rate[:, None] * np.asarray(seasons)[None, :],
             done=state["done"] != 0,
             capacity_hours=float(world["capacity_left"]),
             motions=int(head["motions_per_window"] - world["motion"]),
@@ -117,8 +116,6 @@ class Facts:
 
     def labour_keur(self, patch: int, mode: int) -> float:
         """What the work of one entry costs, support included (k€)."""
-        if not self.head["value_enabled"]:
-            return 0.0
         labour = self.effort_hours[patch] * effort_factor(self.head, mode) * float(self.head["labour_keur_per_hour"])
         supported = mode != MITIGATE and self.patches[patch]["vendor"] >= 0
         return float(labour + (float(self.head["support_keur"]) if supported else 0.0))
@@ -210,13 +207,11 @@ class PlanModel:
             if not facts.roles_it:
                 self.model.add(self.overtime[t] == 0)
             self.model.add(sum(terms) <= up(hours) + up(extra) * self.overtime[t])
-            self.costs.append(down(price if head["value_enabled"] else 0.0) * self.overtime[t])
+            self.costs.append(down(price) * self.overtime[t])
 
     def _budgets(self) -> None:
         """Labour from IT's budget, fees from the owners'. Vendors are taken to sell at their lowest price."""
         facts, head = self.facts, self.facts.head
-        if not head["value_enabled"]:
-            return
         lowest = min(float(head["price_discount"]), 1.0)
         for t in self.windows:
             spent: dict[int, list[Any]] = defaultdict(list)
@@ -225,7 +220,7 @@ class PlanModel:
                 labour = float(patch["effort"]) * effort_factor(head, item.mode) * float(head["labour_keur_per_hour"])
                 if patch["it"] >= 0:
                     spent[int(patch["it"])].append(down(labour) * v)
-                if item.mode != MITIGATE:
+                if item.mode != MITIGATE and head["value_enabled"]:
                     fee = float(patch["fee"]) * (lowest if patch["vendor"] >= 0 else 1.0)
                     spent[int(patch["owner"])].append(down(fee) * v)
             for agent, terms in spent.items():
@@ -306,7 +301,7 @@ class PlanModel:
         if (owner, t) not in self.night:
             head = self.facts.head
             night = self.night[owner, t] = self.boolean(f"night{owner}w{t}")
-            self.costs.append(down(float(head["night_price_keur"]) if head["value_enabled"] else 0.0) * night)
+            self.costs.append(down(float(head["night_price_keur"])) * night)
         return self.night[owner, t]
 
     def solve(

@@ -171,7 +171,7 @@ class RollingHorizon(Planner):
             later = np.arange(w, end) - world["t"]
             share = np.minimum(later / max(int(head["windows"]) - 1 - int(world["t"]), 1), 1.0).sum()
             saved = risk * left + coming * share
-            rolled_back = fails * ((labour if head["value_enabled"] else 0.0) + undo)
+            rolled_back = fails * (labour + undo)
             value[:, n, FULL] = (1.0 - fails) * saved - rolled_back
             value[:, n, CANARY] = (1.0 - fails) * saved
             value[:, n, EMERGENCY] = (1.0 - fails) * (saved + 0.5 * risk) - rolled_back

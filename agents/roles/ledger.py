@@ -9,25 +9,26 @@ an agent) share one account, ``outside``, which counts in welfare.
 from __future__ import annotations
 
 NETWORKS = ("world", "value", "responsibility", "governance")
-"""``world`` is no network and has no switch: damage is done whoever answers for it."""
+"""``world`` is no network and has no switch: work takes effort, maintenance and distrust cost revenue and compromise
+does damage, whoever trades with whom and whoever answers for it."""
 
 NETWORK_OF_KIND: dict[str, str] = {
-    "effort": "value",  # IT's labour on patches, canaries, mitigations
-    "overtime": "value",  # hours bought beyond capacity
-    "downtime": "value",  # revenue lost to planned maintenance
-    "rollback": "value",  # revenue lost and labour spent when a patch is rolled back
-    "support": "value",  # the vendor's own cost of supporting an upgrade
+    "effort": "world",  # IT's labour on patches, canaries, mitigations
+    "overtime": "world",  # hours bought beyond capacity
+    "downtime": "world",  # revenue lost to planned maintenance
+    "rollback": "world",  # revenue lost and labour spent when a patch is rolled back
+    "support": "world",  # the vendor's own cost of supporting an upgrade
     "fee": "value",  # service owner to vendor, for an upgrade
     "warranty": "value",  # vendor to flow owner, part of a rollback's cost
-    "scan": "value",  # price of a scan module's verdict
-    "expedite": "value",  # the vendor's cost of an earlier release
-    "backport": "value",  # the vendor's cost of a low-risk backport
-    "night": "value",  # surcharge for maintenance at night
+    "scan": "world",  # price of a scan module's verdict
+    "expedite": "world",  # the vendor's cost of an earlier release
+    "backport": "world",  # the vendor's cost of a low-risk backport
+    "night": "world",  # surcharge for maintenance at night
     "damage": "world",  # loss by compromise, where it strikes: the users' and the firm's, borne outside
     "liability": "responsibility",  # what agents owe of it, as the responsibility rule says
     "fine": "governance",  # missed deadlines, to the regulator
     "side_payment": "governance",  # paid and asked in votes
-    "demand": "value",  # revenue margin lost to distrust, or by a firm that is gone
+    "demand": "world",  # revenue margin lost to distrust, or by a firm that is gone
     "uplift": "value",  # margin that the measurement module brings, from nature
     "module": "value",  # firm to platform, for a module
     "pool": "value",  # what modules and support hours really cost the platform
@@ -41,7 +42,7 @@ NETWORK_OF_KIND: dict[str, str] = {
     "filing": "responsibility",  # what a disclosed level costs to report
     "proof": "responsibility",  # what proving a claim costs
     "reputation": "responsibility",  # goodwill lost when a gap between claimed and true is found
-    "leak": "responsibility",  # harm to users by a leak of pooled data, borne by the platform
+    "leak": "responsibility",  # platform to users, for what a leak of pooled data does them (damage, as of a breach)
     "mandate": "responsibility",  # the auditor's part of what users are left with
     "audit": "governance",  # what audits cost the auditor
     "penalty": "governance",  # a false or missing disclosure, firm to outside

@@ -277,8 +277,7 @@ def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
     static = S.patch[sc.p0 + row.patch]
     p = st.patch[w.p0 + row.patch]
     service = S.service[sc.s0 + static.service]
-    money = 1.0 if sc.value_enabled else 0.0
-    rate = money * sc.labour_keur_per_hour
+    rate = sc.labour_keur_per_hour
     rollback_all = 0.0
     alone = 0.0
     for i in range(sc.na):
@@ -288,7 +287,7 @@ def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
         flow = st.flow[w.r0 + link.flow]
         owner = S.flow[sc.r0 + link.flow].owner
         alone += link.weight * (static.downtime + sc.setup_hours)
-        again = money * link.weight * static.downtime * sc.rollback_downtime * price_of_hour(S, st, k, link.flow)
+        again = link.weight * static.downtime * sc.rollback_downtime * price_of_hour(S, st, k, link.flow)
         rollback_all += again * flow.public_rate
         st.rollback[k, owner] += again * flow.true_rate
 
@@ -304,15 +303,15 @@ def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
         full_risk = p.risk * relief + bare * (left - relief)
         early = p.risk * min(lasts, 0.5) + bare * max(0.5 - lasts, 0.0)
     brief = (1.0 - sc.mitigate_hazard) * bare * min(float(sc.mitigate_windows), left)
-    fee = money * static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
-    support = money * sc.support_keur if static.vendor >= 0 else 0.0
+    fee = static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0) if sc.value_enabled else 0.0
+    support = sc.support_keur if static.vendor >= 0 else 0.0
     fine = 0.0
     fine_emergency = 0.0
     if sc.governance_enabled and p.due < NO_DEADLINE:
         last = sc.windows * sc.window_days
         fine = sc.fine_keur_per_day * w.fine_factor * max(last - max(p.due, day), 0.0)
         fine_emergency = sc.fine_keur_per_day * w.fine_factor * max(last - max(p.due, w.t * sc.window_days), 0.0)
-    warranty = sc.rollback_vendor_share if static.vendor >= 0 else 0.0
+    warranty = sc.rollback_vendor_share if static.vendor >= 0 and sc.value_enabled else 0.0
     share_it, share_business, share_vendor = liability_shares(
         sc.responsibility_rule, sc.share_it, sc.share_business, sc.share_vendor, static.vendor >= 0
     )
@@ -465,24 +464,23 @@ def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
         if S.agent[sc.a0 + i].flows:
             for n in range(3):
                 st.scratch[k, i, n] = 0.0
-    if sc.value_enabled:
-        for n in range(service.link0, service.link1):
-            link = S.link[n]
-            flow = st.flow[w.r0 + link.flow]
-            hour = price_of_hour(S, st, k, link.flow)
-            public = hour * flow.public_rate
-            true = hour * flow.true_rate
-            mine = st.scratch[k, S.flow[sc.r0 + link.flow].owner]
-            full = added_hours(flow, sc, static.downtime, link.weight)
-            canary = added_hours(flow, sc, static.downtime * sc.canary_downtime, link.weight)
-            emergency = added_hours(flow, sc, static.downtime * sc.emergency_downtime, link.weight)
-            added += full
-            public_full += full * public
-            public_canary += canary * public
-            public_emergency += emergency * public
-            mine[0] += full * true
-            mine[1] += canary * true
-            mine[2] += emergency * true
+    for n in range(service.link0, service.link1):
+        link = S.link[n]
+        flow = st.flow[w.r0 + link.flow]
+        hour = price_of_hour(S, st, k, link.flow)
+        public = hour * flow.public_rate
+        true = hour * flow.true_rate
+        mine = st.scratch[k, S.flow[sc.r0 + link.flow].owner]
+        full = added_hours(flow, sc, static.downtime, link.weight)
+        canary = added_hours(flow, sc, static.downtime * sc.canary_downtime, link.weight)
+        emergency = added_hours(flow, sc, static.downtime * sc.emergency_downtime, link.weight)
+        added += full
+        public_full += full * public
+        public_canary += canary * public
+        public_emergency += emergency * public
+        mine[0] += full * true
+        mine[1] += canary * true
+        mine[2] += emergency * true
     row.downtime = public_full
     row.public[FULL] = row.before_downtime[FULL] - public_full
     row.public[CANARY] = row.before_downtime[CANARY] - public_canary

@@ -3,8 +3,8 @@
 All of it rests on switches and agents that a scenario may lack; then nothing here moves money. What a network's switch
 takes away, and what the others then see:
 
-- value off: no modules, credit or demand; equity is what the agent had, moved by the flows that remain.
-- responsibility off: no disclosure, insurance or leaks; ratings stay at 0.5, trust where it started.
+- value off: no fees, warranties, modules or credit; work and lost revenue cost what they cost.
+- responsibility off: no disclosure or insurance, nobody answers for breaches and leaks; ratings stay at 0.5.
 - governance off: no audits, penalties or bounties; claims are taken at their word.
 """
 

@@ -65,7 +65,6 @@ def book_liability(S, st, k, origin, loss, window):  # type: ignore[no-untyped-d
             book(S, st, k, sc.market, i, CLAIM, owed * covered(sc))
     if sc.esg >= 0 and rest > 0.0:
         book(S, st, k, sc.esg, outside(st), MANDATE, sc.mandate_share * rest * loss)
-    st.agent[k, S.patch[sc.p0 + origin].owner].breach += loss / sc.trust_breach_keur
 
 
 @compiled_apart

@@ -10,7 +10,7 @@ from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PATC
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.switches import disclosing
 from patchpact.envs.core import random
-from patchpact.envs.core.ledger import LEAK, MODULE, POOL, RETURNS, UPLIFT, book, book_return, nature, outside
+from patchpact.envs.core.ledger import DAMAGE, LEAK, MODULE, POOL, RETURNS, UPLIFT, book, book_return, nature, outside
 from patchpact.envs.core.records import POOL_SIZES
 
 _MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
@@ -101,9 +101,9 @@ def _measure(S, st, k, sc, w, seller):  # type: ignore[no-untyped-def]
             gain = uplift * S.agent[sc.a0 + i].margin * w.season[0]
             w.value_created_keur += book(S, st, k, nature(st), i, UPLIFT, gain)
     chance = 1.0 - (1.0 - sc.leak_rate[w.epsilon]) ** users
-    if sc.responsibility_enabled and random.uniform(w.seed, random.LEAK, 0, w.t) < chance:
+    if random.uniform(w.seed, random.LEAK, 0, w.t) < chance:
+        w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.leak_keur)
         book(S, st, k, seller, outside(st), LEAK, sc.leak_keur)
-        w.damage_keur += book(S, st, k, outside(st), nature(st), LEAK, sc.leak_keur)
         for i in range(sc.na):
             if st.agent[k, i].modules & MEASUREMENT:
                 st.agent[k, i].trust = max(st.agent[k, i].trust - sc.trust_loss_leak, 0.0)

@@ -154,7 +154,7 @@ def _write_steady_globals(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     season, season_next, season_next2 = clip(w.season[0]), clip(w.season[1]), clip(w.season[2])
     capacity = clip(w.capacity_left / sc.capacity_hours) if sc.capacity_hours > 0.0 else 0.0
     open_risk = clip(w.open_risk * scale)
-    planned_downtime = clip(planned * scale) if sc.value_enabled else 0.0
+    planned_downtime = clip(planned * scale)
     planned_n = clip(0.25 * w.planned_n)
     overdue = clip(w.overdue / 16.0)
     open_n = clip(w.open_n / 64.0)

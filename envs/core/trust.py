@@ -1,4 +1,6 @@
-"""Trust in firms: breaches and false reports cost it, quiet windows bring it back, demand follows it.
+"""Trust in firms: breaches, leaks and false reports cost it, quiet windows bring it back, demand follows it.
+
+Customers know of breaches whoever answers for them: no network's switch keeps trust where it is.
 
 ``tau' = tau + recovery (1 - tau) - losses``, clipped at 0; a loss in one firm is shared by the others as far as
 ``trust_spillover`` says. Demand follows with ``demand_trust_coefficient``, which may be 0.
@@ -25,8 +27,6 @@ def move(S, st, k):  # type: ignore[no-untyped-def]
     """Breaches cost trust, quiet windows bring some of it back."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
-    if not sc.responsibility_enabled:
-        return
     for i in range(sc.na):
         if st.agent[k, i].breach > 0.0:
             lose_trust(S, st, k, i, sc.trust_loss_breach * min(st.agent[k, i].breach, 1.0))
@@ -51,8 +51,7 @@ def demand(S, st, k):  # type: ignore[no-untyped-def]
         now = 0.0
         for kind in range(st.parts.shape[2]):
             now += st.parts[k, i, kind]
-        profit = static.margin * (w.t + 1.0) if sc.value_enabled else 0.0
-        agent.equity = static.equity + profit + agent.account + now
+        agent.equity = static.equity + static.margin * (w.t + 1.0) + agent.account + now
         if agent.equity < 0.0 and (disclosing(sc) or sc.market >= 0 or offering(sc)):
             w.insolvent += 1.0 - agent.gone
             agent.gone = 1

@@ -524,6 +524,7 @@ def _book_loss(S, st, k, origin, loss, window):  # type: ignore[no-untyped-def]
         w.luck_keur += lost
     if window >= sc.windows:
         w.tail_keur += lost
+    st.agent[k, S.patch[sc.p0 + origin].owner].breach += loss / sc.trust_breach_keur
     insurance.book_liability(S, st, k, origin, loss, window)
 
 

@@ -67,10 +67,9 @@ def money_of(
     """
     head = static.scenario[0]
     here = np.arange(len(rows))
-    on = bool(head["value_enabled"])
     factor = np.array([effort_factor(head, n) for n in range(len(layout.MODES))])[mode]
     upgrade, undone = mode != MITIGATE, (mode != MITIGATE) & (mode != CANARY)
-    support_all = np.where(static.patch["vendor"][patch] >= 0, float(head["support_keur"]), 0.0) * on
+    support_all = np.where(static.patch["vendor"][patch] >= 0, float(head["support_keur"]), 0.0)
     undo_revenue = rows["fixed_cost"] - rows["effort"] - support_all
     labour = rows["effort"] * factor
     downtime = rows["before_downtime"][here, mode] - rows["public"][here, mode]

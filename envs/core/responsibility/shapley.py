@@ -2,6 +2,8 @@
 
 The game: the voters of the patch's last failed vote (without one IT, the owner and the vendor); v(S) is the loss where
 the motion would have passed had all of S accepted, the others voting as they did (nobody else, without a vote), else 0.
+Votes count with the agents' own weights, once each also under quadratic or liability-weighted voting: what the patch
+keeps of a vote is who accepted and who did not.
 Its Shapley value is the Shapley-Shubik index of the rejecters (Shapley and Shubik 1954): who could not have changed the
 vote bears nothing. Exact up to 8 players, from 64 keyed random orders beyond. Where even all together could not have
 passed it, shares are equal.

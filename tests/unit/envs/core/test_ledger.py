@@ -40,9 +40,9 @@ def test_a_switch_removes_exactly_the_kinds_of_its_network(network):
     assert kinds_booked(**{f"{network}_enabled": False}) == kept
 
 
-def test_with_all_networks_off_only_damage_is_done():
+def test_with_all_networks_off_work_still_costs_and_damage_is_done():
     off = {f"{network}_enabled": False for network in SWITCHES}
-    assert kinds_booked(**off) == {"damage"}
+    assert kinds_booked(**off) == {kind for kind in KINDS if NETWORK_OF_KIND[kind] == "world"}
 
 
 def test_every_kind_belongs_to_one_network_and_every_lever_has_a_kind():
@@ -83,13 +83,14 @@ def test_the_same_plan_moves_the_same_money_in_the_other_networks(network):
     assert on[:, [KIND_INDEX[k] for k in KINDS if NETWORK_OF_KIND[k] == network]].any()
 
 
-def test_levers_cost_no_budget_where_their_network_is_off():
-    for enabled in (True, False):
-        table = sw.Table(sw.one_service(motions_per_window=2, value_enabled=enabled))
-        before = float(table.state.agent["budget"][0, 0])
-        table.step({0: "overtime"})
-        assert (table.state.agent["budget"][0, 0] < before) == enabled
-        assert table.world["overtime"] == 1
+@pytest.mark.parametrize("network", SWITCHES)
+def test_work_costs_whatever_network_is_off(network):
+    table = sw.Table(sw.one_service(motions_per_window=2, **{f"{network}_enabled": False}))
+    before = float(table.state.agent["budget"][0, 0])
+    table.step({0: "overtime"})
+    assert table.state.agent["budget"][0, 0] < before
+    assert table.paid(0, "overtime") < 0.0
+    assert table.world["overtime"] == 1
 
 
 def test_a_short_ledger_keeps_the_first_entries_and_all_the_money():

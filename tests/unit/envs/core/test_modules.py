@@ -85,12 +85,18 @@ def test_every_tier_of_privacy_leaks_more_than_the_one_before():
         assert abs(leaks - 3000 * expected) <= 4.0 * spread + 1e-9, tier
 
 
-def test_with_responsibility_off_nothing_leaks():
-    table = subscribed(
-        "measurement", first={PLATFORM: "epsilon:none"}, leak_probability=1.0, responsibility_enabled=False
+def test_a_leak_does_its_harm_whoever_answers_for_it():
+    leaky = {"leak_probability": 1.0, "leak_keur": 7.0, "trust_recovery": 0.0}
+    on, off = (
+        subscribed("measurement", first={PLATFORM: "epsilon:none"}, **leaky, responsibility_enabled=enabled)
+        for enabled in (True, False)
     )
-    assert not table.parts[:, sw.KINDS.index("leak")].any()
-    assert table.paid(SHOP, "uplift") > 0.0
+    assert off.paid(PLATFORM, "leak") == 0.0 and on.paid(PLATFORM, "leak") == pytest.approx(-7.0)
+    for table in (on, off):
+        assert table.world["damage_keur"] == pytest.approx(7.0)
+        assert table.paid(-1, "damage") == pytest.approx(7.0)
+        assert table.state.agent["trust"][0, SHOP] == pytest.approx(0.65)
+    assert off.welfare == pytest.approx(on.welfare)
 
 
 def both_ways():

@@ -53,7 +53,13 @@ def test_demand_follows_trust_by_its_coefficient(coefficient):
     assert table.welfare == pytest.approx(-coefficient * 0.6 * 4.0 * MARGIN), "distrust is lost to welfare"
 
 
-def test_with_responsibility_off_trust_stays_where_it_started():
-    table = sw.Table(sw.market_place(responsibility_enabled=False, trust_start=0.4))
-    table.finish()
-    assert table.state.agent["trust"][0, [PLATFORM, SHOP]] == pytest.approx([0.4, 0.4])
+BREACHED = {"attempt_multiplier": 50.0, "demand_trust_coefficient": 0.5}
+
+
+def test_customers_know_of_breaches_whoever_answers_for_them():
+    on, off = (sw.Table(sw.market_place(**BREACHED, responsibility_enabled=enabled)) for enabled in (True, False))
+    for table in (on, off):
+        table.finish()
+    assert (on.state.agent["trust"][0] == off.state.agent["trust"][0]).all()
+    assert off.state.agent["trust"][0, SHOP] < 0.9, "breaches cost trust"
+    assert off.paid(SHOP, "demand") < 0.0

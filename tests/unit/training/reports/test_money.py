@@ -72,7 +72,7 @@ def test_it_says_what_it_shows() -> None:
     assert 'role="img"' in drawing
     assert "who paid whom</title>" in drawing
     description = re.search(r"<desc[^>]*>([^<]*)", drawing)[1]  # type: ignore[index]
-    assert description.startswith("outside to nature, world: 45.0 k€; it to nature, value: 30.0 k€")
+    assert description.startswith("outside to nature, world: 45.0 k€; it to nature, world: 30.0 k€")
     assert "business to vendor, value: 0.0 k€" in description
     flows = re.findall(r'<path class="flow of-(\w+)"[^>]*><title>([^<]*)', drawing)
     assert len(flows) == len(FLOWS)
