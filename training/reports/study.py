@@ -15,7 +15,8 @@ from patchpact.training.reports import charts, page
 from patchpact.training.reports.page import Table
 from patchpact.training.reports.study_tables import all_tables, swept
 from patchpact.training.stats import Estimate
-from patchpact.training.study.verdict import WELFARE, Study, Verdict, judge_study, read_study
+from patchpact.training.study.design import GAIN, WELFARE
+from patchpact.training.study.verdict import Study, Verdict, judge_study, read_study
 
 READING = {
     "verdicts": "A claim is supported if all its predictions hold, refuted if one fails, else undecided. It follows by"
@@ -146,12 +147,14 @@ def _forest(verdict: Verdict) -> str:
         charts.Bar(f"{ruling.id}: {_short(one.name)}", one.effect.value, one.effect.low, one.effect.high)
         for ruling in verdict.rulings
         for one in ruling.findings
-        if one.measure == WELFARE
+        if one.measure in (GAIN, WELFARE)
     ]
     if not any(math.isfinite(bar.value) for bar in bars):
-        return page.paragraph("No welfare prediction is measured yet.")
+        return page.paragraph("No prediction on the gain is measured yet.")
     draw = partial(_draw_forest, bars)
-    return page.figure("Predicted effects on welfare, k€ an episode; each is predicted to be above 0.", draw)
+    return page.figure(
+        "Predicted effects on the gain over doing nothing, k€ an episode; each is predicted to be above 0.", draw
+    )
 
 
 def _draw_forest(bars: Sequence[charts.Bar], width: int) -> str:

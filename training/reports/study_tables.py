@@ -7,9 +7,9 @@ import math
 from patchpact.agents.roles.ledger import NETWORKS
 from patchpact.training.reports.page import NOTHING, Column, Figure, Table, interval, number
 from patchpact.training.stats import Estimate
-from patchpact.training.study.design import GINI, IDLE, LEARNED
+from patchpact.training.study.design import GAIN, GINI, LEARNED
 from patchpact.training.study.effects import Effect, Weights, differences, effect
-from patchpact.training.study.verdict import NOT_TESTED, WELFARE, Study, Verdict, gain_of
+from patchpact.training.study.verdict import NOT_TESTED, Study, Verdict
 
 SWITCHES = ("value", "responsibility", "governance")
 SHADES = {
@@ -19,7 +19,7 @@ SHADES = {
 HEADS = {
     "welfare_keur": "welfare, k€", "damage_keur": "damage, k€", "value_created_keur": "value created, k€",
     "participation": "small firms taking part", "insolvent": "firms insolvent", "trust_mean": "trust",
-    "gap_mean": "claimed minus true", "deadlines_missed": "deadlines missed", GINI: "Gini of gains",
+    "gap_mean": "claimed minus true", "deadlines_missed": "deadlines missed", GAIN: "gain, k€", GINI: "Gini of gains",
     "downtime_hours": "downtime, h",
 }  # fmt: skip
 
@@ -64,7 +64,6 @@ def predictions(verdict: Verdict) -> Table:
             "prediction": one.name,
             "measure": HEADS.get(one.measure, one.measure) + (f", outside {one.outside}" if one.outside else ""),
             "effect": _figure(one.effect),
-            "gains": _figure(one.of_gains),
             "margin": number(one.margin),
             "above": number(one.p_above, 4),
             "negligible": number(one.p_negligible, 4),
@@ -79,7 +78,6 @@ def predictions(verdict: Verdict) -> Table:
         Column("prediction", "predicted: above 0", text=True),
         Column("measure", "measure", text=True),
         Column("effect", "effect"),
-        Column("gains", "the same of gains"),
         Column("margin", "margin"),
         Column("above", "p (Holm): none"),
         Column("negligible", "p (Holm): as large as the margin"),
@@ -93,7 +91,7 @@ def arms(study: Study) -> Table:
     """Each arm's gain, its distance to the full arm, and whether it has broken down."""
     rows = []
     for arm in study.design.file.arms:
-        gain = _of(study, gain_of(arm.name))
+        gain = _of(study, {(arm.name, LEARNED): 1.0})
         if math.isnan(gain.value):
             continue
         lost = _of(study, {("full", LEARNED): 1.0, (arm.name, LEARNED): -1.0}) if arm.name != "full" else None
@@ -111,7 +109,7 @@ def arms(study: Study) -> Table:
         Column("arm", "arm", text=True),
         Column("description", "what it is", text=True),
         Column("gain", "gain over doing nothing in it, k€"),
-        Column("lost", "welfare below the full arm's, k€"),
+        Column("lost", "gain below the full arm's, k€"),
         Column("state", "breakdown", text=True),
         Column("seeds", "training seeds"),
     ]
@@ -122,15 +120,16 @@ def broken(study: Study, arm: str) -> str:
     """Whether an arm has broken down by the criteria: ``broken down``, ``stands``, or ``unclear``."""
     failure = study.design.file.criteria.failure
     share, part = failure.gain_share, failure.participation_share
-    gain = dict(gain_of(arm))
-    for key, weight in gain_of("full").items():
-        gain[key] = gain.get(key, 0.0) - share * weight
-    short = [_of(study, gain)]
     known = study.design.file.measures
-    if "participation" in known:
+
+    def above(share: float, measure: str) -> Estimate:
         level: dict[tuple[str, str], float] = {(arm, LEARNED): 1.0}
-        level["full", LEARNED] = level.get(("full", LEARNED), 0.0) - part
-        short.append(_of(study, level, "participation"))
+        level["full", LEARNED] = level.get(("full", LEARNED), 0.0) - share
+        return _of(study, level, measure)
+
+    short = [above(share, GAIN)]
+    if "participation" in known:
+        short.append(above(part, "participation"))
     if "insolvent" in known:
         ruined = _of(study, {(arm, LEARNED): -1.0}, "insolvent")
         most = failure.insolvent_share * failure.firms
@@ -154,7 +153,7 @@ def measures(study: Study) -> Table:
 
 def players(study: Study) -> Table:
     """What each arm costs whom: with rules it is mechanical, what learners lose beyond is strategic."""
-    everybody = [LEARNED, *dict.fromkeys([IDLE, *study.design.file.players])]
+    everybody = [LEARNED, *study.design.file.players]
     rows = []
     for arm in study.design.file.arms:
         if arm.name == "full" or arm.exploratory:
@@ -162,7 +161,7 @@ def players(study: Study) -> Table:
         lost = {player: _figure(_of(study, {("full", player): 1.0, (arm.name, player): -1.0})) for player in everybody}
         rows.append({"arm": arm.name, **lost})
     columns = [Column("arm", "arm", text=True), *(Column(player, player) for player in everybody)]
-    return Table("Welfare below the full arm's, by who plays, k€ an episode; 95% intervals", columns, rows)
+    return Table("Gain below the full arm's, by who plays, k€ an episode; 95% intervals", columns, rows)
 
 
 def removals(study: Study) -> Table:
@@ -204,17 +203,17 @@ def lines(study: Study) -> Table:
 
 
 def swept(study: Study) -> dict[str, list[tuple[float, Estimate]]]:
-    """For each axis of the design's sweeps: places in order, with trained agents' gains over the full arm's zero."""
+    """For each axis of the design's sweeps: places in order, with trained agents' gains."""
     found: dict[str, list[tuple[float, Estimate]]] = {}
     for arm in study.design.file.arms:
         for axis, place in arm.sweep.items():
-            gain = _of(study, {(arm.name, LEARNED): 1.0, ("full", IDLE): -1.0})
+            gain = _of(study, {(arm.name, LEARNED): 1.0})
             if math.isfinite(gain.value):
                 found.setdefault(axis, []).append((place, gain))
     return {axis: sorted(points, key=lambda point: point[0]) for axis, points in found.items() if len(points) > 1}
 
 
-def _of(study: Study, weights: Weights, measure: str = WELFARE) -> Estimate:
+def _of(study: Study, weights: Weights, measure: str = GAIN) -> Estimate:
     found: Effect = effect(differences(study.raw, weights, measure))
     return found.estimate
 

@@ -25,8 +25,11 @@ from patchpact.training import bundled
 
 LEARNED, IDLE = "learned", "do-nothing"
 """Players of every arm: agents trained in it, and the zero of gains."""
-GINI = "gini"
-"""The measure that no episode's total holds: Gini's coefficient of the agents' gains over doing nothing."""
+WELFARE = "welfare_keur"
+GAIN, GINI = "gain_keur", "gini"
+"""Measures beside doing nothing in the same arm, which no episode's total holds: welfare gained, and Gini's coefficient
+of what the agents gain."""
+OVER_IDLE = (GAIN, GINI)
 Switched = Literal["value", "responsibility", "governance"]
 
 
@@ -120,9 +123,9 @@ class Prediction(Model):
     name: str
     over: dict[str, float] = Field(min_length=2)
     """Weights by arm; they add up to 0."""
-    measure: str = "welfare_keur"
+    measure: str = GAIN
     outside: Switched | None = None
-    """Welfare without the lines that belong to this network: what its removal does to all else."""
+    """The gain (or welfare) without the lines that belong to this network: what its removal does to all else."""
     reference: str = "full"
     """The arm whose gain (or level) the margin is a share of."""
 
@@ -324,7 +327,7 @@ def _check(file: DesignFile, where: str) -> None:
         for name in form.arms:
             if name not in arms:
                 raise ScenarioError(where, f"forms.{form_name}.arms", f"no arm {name!r}", closest(name, arms))
-    known = (*TOTALS, GINI)
+    known = (*TOTALS, *OVER_IDLE)
     for claim in file.claims:
         for test in claim.tests:
             at = f"claims.{claim.id}.{test.name}"
@@ -337,5 +340,5 @@ def _check(file: DesignFile, where: str) -> None:
                 raise ScenarioError(where, at, "weights do not add up to 0", "balance them")
             if test.measure not in (*file.measures, *known):
                 raise ScenarioError(where, at, f"unknown measure {test.measure!r}", closest(test.measure, known))
-            if test.outside and test.measure != "welfare_keur":
-                raise ScenarioError(where, at, f"outside goes with welfare_keur, not {test.measure}", "leave it out")
+            if test.outside and test.measure not in (GAIN, WELFARE):
+                raise ScenarioError(where, at, f"outside goes with {GAIN}, not {test.measure}", "leave it out")

@@ -18,6 +18,7 @@ from scipy import special
 
 from patchpact.training import stats
 from patchpact.training.stats import UNDEFINED, Estimate
+from patchpact.training.study.design import IDLE, OVER_IDLE
 from patchpact.training.study.raw import Floats, Raw
 
 Weights: TypeAlias = Mapping[tuple[str, str], float]
@@ -46,11 +47,12 @@ def differences(raw: Raw, weights: Weights, measure: str, outside: str | None = 
     draws: set[tuple[int, ...]] = set()
     for place in raw.topologies:
         keys = {(arm, place, player): weight for (arm, player), weight in weights.items()}
-        if not keys.keys() <= raw.cells.keys():
+        needed = {*keys, *((arm, place, IDLE) for arm, _ in weights if measure in OVER_IDLE)}
+        if not needed <= raw.cells.keys():
             return None
         trained = [set(raw.cells[key].runs) for key in keys if raw.cells[key].runs != (-1,)]
         runs = sorted(set.intersection(*trained)) if trained else [-1]
-        draws |= {raw.cells[key].draws for key in keys}
+        draws |= {raw.cells[key].draws for key in needed}
         if not runs or len(draws) > 1:
             return None
         total = np.zeros((len(runs), len(min(draws))))

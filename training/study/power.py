@@ -20,10 +20,10 @@ import numpy as np
 from scipy import special
 
 from patchpact.training.folder import RunError
-from patchpact.training.study.design import LEARNED, Design
+from patchpact.training.study.design import GAIN, LEARNED, WELFARE, Design
 from patchpact.training.study.effects import differences, effect
 from patchpact.training.study.raw import Floats
-from patchpact.training.study.verdict import TAIL, WELFARE, gain_of, read_study
+from patchpact.training.study.verdict import TAIL, read_study
 
 POWER = 0.9
 MOST_DRAWS, MOST_SEEDS = 2**20, 1000
@@ -46,11 +46,11 @@ def power(design: Design, pilot: str | Path) -> dict[str, Any]:
     family = sum(len(claim.tests) for claim in design.file.claims)
     for claim in design.file.claims:
         for one in claim.tests:
-            if one.measure != WELFARE:
+            if one.measure not in (GAIN, WELFARE):
                 continue
             weights = {(arm, LEARNED): weight for arm, weight in one.over.items()}
             cells = differences(study.raw, weights, one.measure, one.outside)
-            gains = differences(study.raw, gain_of(one.reference), WELFARE)
+            gains = differences(study.raw, {(one.reference, LEARNED): 1.0}, GAIN)
             if cells is None or gains is None or len(cells[0]) < 2 or len({len(cell) for cell in cells}) > 1:
                 continue
             gain = effect(gains).estimate.value
@@ -58,7 +58,7 @@ def power(design: Design, pilot: str | Path) -> dict[str, Any]:
             needed.append({"claim": claim.id, "prediction": one.name, "gain_keur": _round(gain), **row})
     if not needed:
         raise RunError(
-            f"{study.folder}: holds no welfare prediction of {design.file.id} with two seeds; run more of it"
+            f"{study.folder}: holds no prediction on the gain of {design.file.id} with two seeds; run more of it"
         )
     measured = [row for row in needed if row["margin_keur"] > 0.0]
     return {

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from patchpact.training.folder import RunError, replacing, writing
-from patchpact.training.study.design import GINI
+from patchpact.training.study.design import OVER_IDLE, WELFARE
 from patchpact.training.study.raw import ACCOUNTS, CELL, LINES, LUCK, blocks
-from patchpact.training.study.verdict import WELFARE, Study, read_study
+from patchpact.training.study.verdict import Study, read_study
 
 
 def publish(folder: str | Path, target: str | Path) -> Path:
@@ -46,7 +46,7 @@ def publish(folder: str | Path, target: str | Path) -> Path:
 
 def _by_player(study: Study) -> dict[str, pa.Table]:
     """All cells of a player, or of a training seed, by a file's name."""
-    measures = [name for name in dict.fromkeys((WELFARE, LUCK, *study.design.file.measures)) if name != GINI]
+    measures = [name for name in dict.fromkeys((WELFARE, LUCK, *study.design.file.measures)) if name not in OVER_IDLE]
     parts: dict[str, list[pa.Table]] = {}
     for file in sorted((study.folder / "episodes").glob("*.parquet")):
         part = _narrow(pq.read_table(file, columns=[*CELL, "seed", *measures, LINES, ACCOUNTS]), measures)

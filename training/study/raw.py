@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from patchpact.agents.roles.ledger import NETWORKS
 from patchpact.training import stats
 from patchpact.training.reports.files import ReportError
-from patchpact.training.study.design import GINI, IDLE
+from patchpact.training.study.design import GAIN, GINI, IDLE, WELFARE
 
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[str, str, str]
@@ -59,10 +59,12 @@ class Raw:
         return played is not None and run in played.runs and played.draws == draws
 
     def values(self, key: Key, measure: str, outside: str | None = None) -> Floats:
-        """A measure ``(runs, draws)``; welfare without a network's own lines, where ``outside`` names one."""
-        played = self.cells[key]
+        """A measure ``(runs, draws)``; gain and welfare without a network's own lines, where ``outside`` names one."""
+        if measure == GAIN:
+            return self.values(key, WELFARE, outside) - self.values((*key[:2], IDLE), WELFARE, outside)
         if measure == GINI:
             return self._gini(key)
+        played = self.cells[key]
         values = played.totals[measure]
         return values if outside is None else values - played.lines[:, :, NETWORKS.index(outside)]
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import platform
 import shlex
 import shutil
@@ -32,6 +31,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from patchpact.envs.core import cache
+from patchpact.scenarios.machine import cores
 from patchpact.training.folder import RunError, claim, commit, write_text, writing
 from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
@@ -220,7 +220,7 @@ def _open(folder: Path, design: Design, form: str, command: str) -> None:
         "commands": list(dict.fromkeys([*manifest.get("commands", []), command])),
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "cpus": os.cpu_count(),
+            "cpus": cores(),
             "platform": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
         },

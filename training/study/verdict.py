@@ -1,8 +1,8 @@
 """The verdict on every claim, from raw episodes and the design's criteria alone.
 
 A claim predicts effects above 0, each a weighted sum of arms (``Prediction``). The margin is a share of what the
-reference arm gains over doing nothing in it; for measures other than welfare, of the reference arm's level. Of an
-effect is said:
+reference arm gains over doing nothing in it; for measures other than gain and welfare, of the reference arm's level. Of
+an effect is said:
 
 - ``fails``: it is below the margin, so at most negligible or of the wrong sign (for "the full arm beats the arm
   without a network" that is: equivalent within the margin, or better; the upper half of two one-sided tests);
@@ -28,16 +28,15 @@ from typing import Any
 
 import numpy as np
 
-from patchpact.training.stats import LEVEL, UNDEFINED, Estimate
-from patchpact.training.study.design import IDLE, LEARNED, Design, Prediction, parse_design
-from patchpact.training.study.effects import NOT_THERE, Effect, Weights, differences, effect, holm
+from patchpact.training.stats import LEVEL, Estimate
+from patchpact.training.study.design import GAIN, LEARNED, WELFARE, Design, Prediction, parse_design
+from patchpact.training.study.effects import NOT_THERE, Effect, differences, effect, holm
 from patchpact.training.study.raw import Floats, Raw, read_raw
 from patchpact.training.study.runner import read_manifest
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 HOLDS, FAILS, UNCLEAR = "holds", "fails", "unclear"
 NOT_TESTED = "not tested"
-WELFARE = "welfare_keur"
 TAIL = (1.0 - LEVEL) / 2.0
 
 
@@ -50,8 +49,6 @@ class Finding:
     outside: str | None
     over: dict[str, float]
     effect: Estimate
-    of_gains: Estimate
-    """The same sum of gains over doing nothing in each arm, of whole welfare alone; it decides nothing."""
     margin: float
     """What counts as none, in the measure's unit."""
     p_above: float
@@ -156,7 +153,7 @@ def judge(
         registered: the design's commit.
     """
     criteria = design.file.criteria
-    gain = effect(differences(raw, gain_of("full"), WELFARE))
+    gain = effect(differences(raw, {("full", LEARNED): 1.0}, GAIN))
     placebo = effect(differences(raw, {("full", LEARNED): 1.0, (criteria.placebo, LEARNED): -1.0}, WELFARE))
     stops = list(obstacles or [])
     if _moves(placebo.estimate, criteria.margin * abs(gain.estimate.value)):
@@ -178,11 +175,6 @@ def judge(
     return Verdict(rulings, stops, notes or [], gain.estimate, placebo.estimate, not_tested, registered, design.digest)
 
 
-def gain_of(arm: str, player: str = LEARNED) -> Weights:
-    """An arm's gain over doing nothing in it."""
-    return {(arm, player): 1.0, (arm, IDLE): -1.0}
-
-
 @dataclass(frozen=True)
 class _Measured:
     effect: Effect
@@ -190,7 +182,6 @@ class _Measured:
     """The effect less the margin."""
     gain: Effect
     """Of the reference arm."""
-    of_gains: Estimate
 
     @property
     def margin(self) -> float:
@@ -198,19 +189,15 @@ class _Measured:
 
 
 def _measure(raw: Raw, prediction: Prediction, margin: float) -> _Measured:
-    gains = differences(raw, gain_of(prediction.reference), WELFARE)
+    reference = {(prediction.reference, LEARNED): 1.0}
+    gains = differences(raw, reference, GAIN)
     weights = {(arm, LEARNED): weight for arm, weight in prediction.over.items()}
     cells = differences(raw, weights, prediction.measure, prediction.outside)
-    scale = gains
-    if prediction.measure != WELFARE:
-        scale = differences(raw, {(prediction.reference, LEARNED): 1.0}, prediction.measure)
+    scale = gains if prediction.measure == WELFARE else differences(raw, reference, prediction.measure)
     if cells is None or gains is None or scale is None:
-        return _Measured(NOT_THERE, NOT_THERE, NOT_THERE, UNDEFINED)
+        return _Measured(NOT_THERE, NOT_THERE, NOT_THERE)
     less = [_less(cell, margin * at) for cell, at in zip(cells, scale, strict=True)]
-    idle = {(arm, IDLE): -weight for arm, weight in prediction.over.items()}
-    whole = prediction.measure == WELFARE and prediction.outside is None
-    over_idle = differences(raw, weights | idle, WELFARE) if whole else None
-    return _Measured(effect(cells), effect(less), effect(gains), effect(over_idle).estimate)
+    return _Measured(effect(cells), effect(less), effect(gains))
 
 
 def _less(cell: Floats, margin: Floats) -> Floats:
@@ -226,7 +213,6 @@ def _finding(prediction: Prediction, one: _Measured, p_above: float, p_negligibl
         prediction.outside,
         prediction.over,
         one.effect.estimate,
-        one.of_gains,
         one.margin,
         p_above,
         p_negligible,

@@ -10,7 +10,7 @@ from typing import Any
 
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import PARAMETERS, AssumptionWarning, Scenario, ScenarioError, load_scenario, scenario_ids
-from patchpact.training.study.design import GINI, Cell, Design
+from patchpact.training.study.design import OVER_IDLE, Cell, Design
 
 
 class Lacking(ValueError):
@@ -65,7 +65,7 @@ def require(design: Design, form: str) -> None:
     asked = dict.fromkeys([*file.base, *(name for arm in file.arms for name in (*arm.set, *arm.scale))])
     lacking = {"parameters": [name for name in asked if name not in PARAMETERS]}
     measures = dict.fromkeys([*file.measures, *(test.measure for claim in file.claims for test in claim.tests)])
-    lacking["measures"] = [name for name in measures if name not in (*TOTALS, GINI)]
+    lacking["measures"] = [name for name in measures if name not in (*TOTALS, *OVER_IDLE)]
     scenarios = dict.fromkeys(cell.scenario for cell in design.cells(form))
     lacking["scenarios"] = [name for name in scenarios if not _is_there(name)]
     told = "; ".join(f"{kind} {', '.join(names)}" for kind, names in lacking.items() if names)

@@ -201,15 +201,24 @@ def test_gini_of_a_run_and_the_chance_of_its_draws() -> None:
     assert values.std() / math.sqrt(draws) == pytest.approx(np.std(resampled), rel=0.15)
 
 
-def test_gains_stand_beside_welfare_and_decide_nothing() -> None:
+def test_what_a_switch_does_to_those_who_do_nothing_is_in_no_effect() -> None:
     raw = raw_of(levels(full=100.0, pair=50.0, one=20.0))
     poorer = {
         key: dataclasses.replace(one, totals={**one.totals, "welfare_keur": one.totals["welfare_keur"] - 40.0})
         for key, one in raw.cells.items()
         if key[0] == "no-value"
     }
-    found = rulings(Raw({**raw.cells, **poorer}, raw.topologies))["X4"].findings[0]
-    assert found.effect.value == pytest.approx(90.0, abs=1.0) and found.of_gains.value == pytest.approx(50.0, abs=1.0)
+    changed_raw = Raw({**raw.cells, **poorer}, raw.topologies)
+    assert rulings(changed_raw)["X4"].findings[0].effect.value == pytest.approx(50.0, abs=1.0)
+    weights = {("full", LEARNED): 1.0, ("no-value", LEARNED): -1.0}
+    assert effect(differences(changed_raw, weights, "welfare_keur")).estimate.value == pytest.approx(90.0, abs=1.0)
+
+
+def test_a_gain_needs_those_who_do_nothing() -> None:
+    raw = raw_of(levels(100.0, 50.0, 20.0))
+    cells = {key: one for key, one in raw.cells.items() if key[2] != IDLE}
+    for measure in ("gain_keur", "gini"):
+        assert differences(Raw(cells, raw.topologies), {("full", LEARNED): 1.0}, measure) is None
 
 
 def test_a_claim_with_other_criteria() -> None:
