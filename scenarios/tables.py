@@ -15,8 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
-import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from pathlib import Path
 
 from patchpact.scenarios.errors import closest, shown
 from patchpact.scenarios.files import read_text
+from patchpact.scenarios.machine import machine
 
 FOLDER = Path(__file__).parent / "tables"
 REQUIRED = ("table", "command", "date", "machine", "libraries")
@@ -90,19 +89,6 @@ def _number(text: str, where: str, field: str) -> float:
 def bundled(name: str) -> Path:
     """The table's file that comes with the package, whether or not it has been measured."""
     return FOLDER / f"{name}.csv"
-
-
-def machine() -> str:
-    """This machine in words: system, processor, cores that may be used, Python."""
-    model = ""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    words = [f"{platform.system()} {platform.machine()}", model, f"{cores} cores"]
-    return ", ".join(word for word in [*words, f"Python {platform.python_version()}"] if word)
 
 
 def provenance(name: str, command: str, libraries: Sequence[str]) -> dict[str, str]:

@@ -19,8 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from patchpact.cli.arguments import setting
 from patchpact.training.config import TrainConfig
 from patchpact.training.evaluate import play
 from patchpact.training.imitation import imitate
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    settings = {name: yaml.safe_load(value) for name, value in (text.split("=", 1) for text in args.set)}
+    settings = dict(setting(text) for text in args.set)
     design = load_design(args.study)
     place = args.topology or design.file.topologies[0].name
     cells = {cell.arm: cell for cell in design.cells("full") if cell.learned and cell.topology == place}

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 import shlex
@@ -38,6 +37,7 @@ from patchpact.agents import policies as bundled
 from patchpact.agents.policies import PLANNERS, PRETRAINED, REFERENCES, Oracle, policy_names
 from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.envs.core import cache
+from patchpact.scenarios.machine import cores
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
 from patchpact.training.folder import RunError, claim, commit, replacing, write_text, writing
@@ -221,7 +221,7 @@ def _open(folder: Path, plan: Suite, cast: Sequence[Contestant], episodes: int |
         "yardstick_episodes": plan.file.yardstick_episodes,
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "cpus": os.cpu_count(),
+            "cpus": cores(),
             "platform": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -291,7 +291,7 @@ def _play_piece(piece: Piece, folder: Path) -> None:
     columns |= {name: values.tolist() for name, values in totals.items()}
     for name, kind in SOMETIMES.items():  # every file has every column, or readers drop those that the first one lacks
         columns.setdefault(name, pa.nulls(rows, kind))
-    with replacing(file, mark=f".{os.getpid()}") as stream:
+    with replacing(file) as stream:
         pq.write_table(pa.table(columns), stream)
 
 

@@ -151,10 +151,10 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """Any number of policies side by side on the same worlds.
 
-    Incident losses are always drawn, the tail too. Every episode has its own seed, ``seed`` to
-    ``seed + episodes - 1``; equal seeds meet equal draws. With ``incident_redraws`` welfare and damage are those of the
-    mean of so many other draws of each window's incidents: the same means over worlds, narrower intervals. Single
-    parties' accounts and the ledger stay what happened.
+    Incident losses are drawn, the tail too, unless ``incident_loss`` among the overrides says otherwise. Every episode
+    has its own seed, ``seed`` to ``seed + episodes - 1``; equal seeds meet equal draws. With ``incident_redraws``
+    welfare and damage are those of the mean of so many other draws of each window's incidents: the same means over
+    worlds, narrower intervals. Single parties' accounts and the ledger stay what happened.
 
     Args:
         scenario: what ``patchpact.make`` takes.
@@ -178,7 +178,7 @@ def evaluate(
         raise ValueError(f"episodes: {episodes} is less than 1; ask for at least one")
     if not 0 <= seed < 2**63 - episodes:
         raise ValueError(f"seed: {seed} is out of range; give a whole number from 0 on")
-    world = load_scenario(scenario, **overrides).with_parameters(incident_loss="sampled")
+    world = load_scenario(scenario, **{"incident_loss": "sampled", **overrides})
     cast = [find_policy(policy) for policy in policies]
     seeds = range(seed, seed + episodes)
     idle = play(world, make_policy("do-nothing"), seeds)

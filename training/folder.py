@@ -11,7 +11,6 @@ import errno
 import fcntl
 import io
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from patchpact.scenarios.writing import replace_text
+from patchpact.scenarios.writing import replacing as _replacing
 from patchpact.training.config import TrainConfig
 
 STATE_FILE = "state.json"
@@ -48,36 +49,36 @@ def writing(place: Path) -> Iterator[None]:
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
         reason = "no space left on the disk" if full else (error.strerror or str(error))
-        raise RunError(
-            f"{place}: cannot be written: {reason}; what was saved before is complete: make room and resume"
-        ) from error
+        mend = "make room and go on" if full else "name a place that can be written"
+        raise RunError(f"{place}: cannot be written: {reason}; what was saved before is complete: {mend}") from error
 
 
 @contextmanager
-def replacing(file: Path, mark: str = "") -> Iterator[IO[bytes]]:
-    """A stream whose content replaces ``file`` in one step, or not at all; ``mark`` keeps apart who writes at once."""
-    with writing(file):
-        temporary = file.with_name(f"{file.name}{mark}.new")
-        try:
-            with temporary.open("wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+def replacing(file: Path) -> Iterator[IO[bytes]]:
+    """A stream whose content replaces ``file`` in one step, or not at all. Raises ``RunError``."""
+    with writing(file), _replacing(file) as stream:
+        yield stream
 
 
 def write_text(file: Path, text: str) -> None:
-    """Replace ``file`` by ``text`` in one step."""
-    with replacing(file) as stream:
-        stream.write(text.encode("utf-8"))
+    """Replace ``file`` by ``text`` in one step. Raises ``RunError``."""
+    with writing(file):
+        replace_text(file, text)
 
 
-def write_table(file: Path, rows: Sequence[Mapping[str, object]], floats: str = "") -> None:
-    """Replace ``file`` by a CSV of these rows, which have equal columns; ``floats`` formats theirs (``.3f``)."""
+def write_table(
+    file: Path, rows: Sequence[Mapping[str, object]], floats: str = "", columns: Sequence[str] | None = None
+) -> None:
+    """Replace ``file`` by a CSV of these rows.
+
+    Args:
+        file: what is replaced.
+        rows: a line each.
+        floats: formats numbers that are no whole ones (``.3f``).
+        columns: of the table, some of which a row may lack; those of the first row if left out, which all have.
+    """
     text = io.StringIO()
-    table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    table = csv.DictWriter(text, fieldnames=list(rows[0]) if columns is None else list(columns), lineterminator="\n")
     table.writeheader()
     table.writerows({k: format(v, floats) if isinstance(v, float) else v for k, v in row.items()} for row in rows)
     write_text(file, text.getvalue())
@@ -182,7 +183,6 @@ class RunFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-            (self.path / LOCK_FILE).unlink(missing_ok=True)
 
     # Checkpoints
 

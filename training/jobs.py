@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from patchpact.scenarios.machine import cores
 from patchpact.training.folder import RunError
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def _begin(parent: int, jobs: int) -> None:
     several times slower.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threads = max((os.cpu_count() or 1) // jobs, 1)
+    threads = max(cores() // jobs, 1)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))  # read when torch is imported
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)

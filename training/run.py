@@ -54,7 +54,7 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
 
         find_teacher(config.imitate)  # an unknown name is told before anything is written
     if resume:
-        config = _settings_to_resume(folder, config)
+        folder.config()  # there is a run
     else:
         if config.federated is not None:
             from patchpact.training.federated.server import admit
@@ -63,6 +63,8 @@ def train(config: TrainConfig, *, resume: bool = False, progress: bool = True) -
         folder.create(replace(config, ray_address=""))  # the cluster may be gone when the run is resumed
     folder.lock()
     try:
+        if resume:
+            config = _settings_to_resume(folder, config)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AssumptionWarning)  # told once, when the rollout's length was worked out
             _train_to_end(folder, config, progress)
@@ -245,7 +247,7 @@ class _Loop:
         validation: float | str = ""
         if done % config.validate_every == 0 or done == config.iterations:
             validation = self.validated = self._validate()
-            if self.best is None or validation > self.best:
+            if self.best is None or not validation <= self.best:  # anything is better than NaN
                 self.best = validation
                 self.folder.save_checkpoint("best", self.state, self._fill)
                 self.folder.publish_policy()
@@ -284,7 +286,7 @@ def _evaluate(folder: RunFolder, config: TrainConfig) -> list[dict[str, Any]]:
     policies = [*config.evaluation_policies, str(folder.path)]
     results: list[dict[str, Any]] = []
     for scenario in config.scored:
-        results += evaluate(scenario, policies, episodes=config.evaluation_episodes, seed=config.evaluation_seed)
+        results += evaluate(scenario, policies, config.evaluation_episodes, config.evaluation_seed, **config.overrides)
     if config.federated is not None and (rounds := folder.progress()):
         cost = {name: rounds[-1][name] for name in ("epsilon", "delta")}
         results = [

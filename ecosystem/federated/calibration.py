@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from patchpact.scenarios.tables import Measurement
+from patchpact.scenarios.writing import replace_text
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -143,12 +144,7 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
 
 
 def _write(file: Path, said: Mapping[str, Any]) -> None:
-    new = file.with_name(file.name + ".new")
-    try:
-        new.write_text(json.dumps(said, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
+    replace_text(file, json.dumps(said, indent=1, allow_nan=False) + "\n")
 
 
 def _progress(done: int, of: int) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,8 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from patchpact.scenarios.writing import replace_text
 
 FORMAT = 1
 PERSON = "a person, added or removed"
@@ -210,17 +211,4 @@ class Ledger:
             "spent_epsilon": epsilon(releases, self.delta),
             "entries": [asdict(one) for one in releases],
         }
-        new = self.path.with_name(self.path.name + ".new")
-        try:
-            with new.open("w", encoding="utf-8") as stream:
-                stream.write(json.dumps(said, indent=1) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.replace(self.path)
-        finally:
-            new.unlink(missing_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY)  # the renaming itself, too
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_text(self.path, json.dumps(said, indent=1) + "\n")

@@ -14,8 +14,10 @@ The server speaks plain HTTP; put a proxy with TLS before it wherever others can
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import math
 import re
 import socket
 import threading
@@ -45,6 +47,31 @@ class PlansRequest(Model):
     k: int = 3
 
 
+class _Timely(io.RawIOBase):
+    """What a connection sends, until a deadline.
+
+    Args:
+        connection: read from.
+    """
+
+    deadline = math.inf
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for bytes. Raises ``TimeoutError`` at the deadline."""
+        left = self.deadline - time.monotonic()
+        if left <= 0.0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection. Nothing of a request but its key decides whose data it meets."""
 
@@ -56,9 +83,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def setup(self) -> None:
-        """Give a caller that says nothing so long and no longer."""
-        self.request.settimeout(self.server.service.limits.seconds)
+        """Read with a deadline."""
         super().setup()
+        self._timely = _Timely(self.connection)
+        self.rfile = io.BufferedReader(self._timely)
+
+    def handle_one_request(self) -> None:
+        """Give a caller so long for a whole request, however it trickles, and no longer."""
+        self._timely.deadline = time.monotonic() + self.server.service.limits.seconds
+        super().handle_one_request()
 
     def do(self) -> None:
         """Answer a request of any method."""
@@ -129,16 +162,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def _tenant(self) -> TenantRecord:
         """Whose key it is. Raises ``ServiceError``: 401, or 429 for an address that keeps guessing."""
-        address = self.client_address[0]
-        wait = self.server.failures.wait_seconds(address, take=False)
-        if wait:
-            raise ServiceError(429, f"key: too many wrong ones from this address; wait {wait} s")
         given = self.headers.get_all("Authorization") or []
         if len(given) == 1 and len(given[0]) <= 200 and given[0].startswith("Bearer "):
             tenant = self.server.keys.tenant_of(given[0].removeprefix("Bearer ").strip())
             if tenant is not None:
                 return tenant
-        self.server.failures.wait_seconds(address)
+        wait = self.server.failures.wait_seconds(self.client_address[0])  # a right key passes: all may share a proxy
+        if wait:
+            raise ServiceError(429, f"key: too many wrong ones from this address; wait {wait} s")
         raise ServiceError(401, "key: missing or wrong; send Authorization: Bearer KEY")
 
     def _body_bytes(self) -> int:
@@ -189,6 +220,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+        self.connection.settimeout(self.server.service.limits.seconds)
         self.wfile.flush()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

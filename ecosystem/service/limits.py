@@ -26,7 +26,7 @@ class Limits:
     """Most plans in one answer."""
     connections: int = 64
     seconds: float = 10.0
-    """How long a caller may keep a connection waiting, and a plan a caller."""
+    """How long a caller may take for a request, and a plan keep a caller waiting."""
 
 
 class Buckets:
@@ -46,14 +46,14 @@ class Buckets:
         self._state: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def wait_seconds(self, caller: str, take: bool = True) -> int:
-        """0 and a token taken, or the whole seconds until there is one. ``take=False`` only looks."""
+    def wait_seconds(self, caller: str) -> int:
+        """0 and a token taken, or the whole seconds until there is one."""
         with self._lock:
             now = self._clock()
             tokens, then = self._state.pop(caller, (self._burst, now))
             tokens = min(tokens + (now - then) * self._rate, self._burst)
             allowed = tokens >= 1.0
-            self._state[caller] = (tokens - 1.0 if allowed and take else tokens, now)
+            self._state[caller] = (tokens - 1.0 if allowed else tokens, now)
             while len(self._state) > self._callers:
                 self._state.popitem(last=False)
         return 0 if allowed else max(math.ceil((1.0 - tokens) / self._rate), 1)

@@ -16,12 +16,13 @@ from patchpact.ecosystem.modules.economics import price_keur
 from patchpact.ecosystem.service.limits import Limits
 from patchpact.ecosystem.service.recommender import PlanScore, TenantView
 from patchpact.ecosystem.service.recommenders import RECOMMENDERS, Offer
-from patchpact.ecosystem.service.tenants import TenantRecord, checked, write_private
+from patchpact.ecosystem.service.tenants import TenantRecord, checked
 from patchpact.ecosystem.service.uploads import view_of
 from patchpact.scenarios import load_scenario
 from patchpact.scenarios.errors import closest, shown
 from patchpact.scenarios.files import parse_json, read_text
 from patchpact.scenarios.schema import check
+from patchpact.scenarios.writing import replace_text
 
 _ANSWERS_KEPT = 16
 _DATA_FILE = "data.json"
@@ -60,7 +61,7 @@ class _Room:
         with self.lock:
             if self._file is not None:
                 self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_private(self._file, json.dumps(document))
+                replace_text(self._file, json.dumps(document), private=True)
             self._view, self._read = view, True
             self._answers.clear()
         return view

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import re
 import secrets
-import tempfile
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +21,7 @@ from patchpact.ecosystem.modules import find_module
 from patchpact.scenarios.errors import ScenarioError, closest, shown
 from patchpact.scenarios.files import parse_json, read_text
 from patchpact.scenarios.schema import Model, check
+from patchpact.scenarios.writing import replace_text
 
 TENANT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _NOBODY_SALT, _NOBODY_HASH = secrets.token_hex(16), secrets.token_hex(32)
@@ -75,21 +74,7 @@ def checked(tenants: Iterable[TenantRecord], where: str) -> list[TenantRecord]:
 def write_tenants(path: Path, tenants: Iterable[TenantRecord]) -> None:
     """Replace the file in one step; only its owner may read it."""
     file = TenantsFile(tenants=list(tenants))
-    write_private(path, json.dumps(file.model_dump(), indent=1) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner may read it."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as stream:  # mkstemp makes it 0600
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_text(path, json.dumps(file.model_dump(), indent=1) + "\n", private=True)
 
 
 def with_new_key(tenant: TenantRecord) -> tuple[TenantRecord, str]:

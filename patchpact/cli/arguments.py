@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -77,20 +76,17 @@ def positive_number(text: str) -> float:
 
 
 def setting(text: str) -> tuple[str, Any]:
-    """An argument type: ``NAME=VALUE``, the value read as YAML reads it (number, true, false, text)."""
-    import yaml
+    """An argument type: ``NAME=VALUE``, the value read as in a scenario's file (number, true, false, text, [list])."""
+    from patchpact.scenarios.errors import ScenarioError
+    from patchpact.scenarios.files import parse_yaml
 
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
-        read = value
-    if isinstance(read, str):
-        with suppress(ValueError):
-            read = float(read)  # 2e-4, which YAML takes for text
-    return name.strip(), read
+        return name.strip(), parse_yaml(value, name.strip())
+    except ScenarioError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error.problem}; {error.mend}") from None
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,6 @@ and beside a plain PyTorch loop.
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 from patchpact.cli.arguments import add_json, add_settings, positive_number, whole_number
@@ -59,12 +58,13 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print a row for each scenario, runner, size or phase."""
     from patchpact.envs import bench
     from patchpact.scenarios import load_scenario
+    from patchpact.scenarios.machine import cores
 
     rows: list[dict[str, Any]] = []
     for scenario in args.scenario or ["symbiosis-v1" if args.what == "tables" else "boutique-v1"]:
         world = load_scenario(scenario, **dict(args.settings))
         if args.what == "core":
-            threads = args.threads or len(os.sched_getaffinity(0))
+            threads = args.threads or cores()
             rows.append(bench.bench_core(world, num_envs=args.num_envs, threads=threads, seconds=args.seconds))
         elif args.what == "scale":
             rows += bench.bench_scale(world, seconds=args.seconds)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 import shlex
 from importlib import import_module
-from pathlib import Path
 
-from patchpact.cli.arguments import Part, UsageError, add_json
-from patchpact.cli.imports import write_file
+from patchpact.cli.arguments import Part, add_json
+from patchpact.cli.outfile import out_file, write_file
 from patchpact.cli.output import print_json, table
 from patchpact.ecosystem.registry import CALIBRATIONS
 
@@ -36,13 +35,8 @@ def run(args: argparse.Namespace) -> int:
     from patchpact.scenarios.tables import bundled, provenance, table_text
 
     one = args.calibration
-    out = bundled(one.name) if args.out is None else Path(args.out)
-    if out.suffix.lower() != ".csv" or out.is_dir():
-        raise UsageError(f"--out {out}: is no .csv file; name one")
-    if args.out is None:
-        out.parent.mkdir(exist_ok=True)
-    elif not out.parent.is_dir():
-        raise UsageError(f"--out {out}: no folder {out.parent}; make it first")
+    out = bundled(one.name) if args.out is None else out_file(args.out, (".csv",))
+    out.parent.mkdir(exist_ok=True)
     measured = import_module(one.module).run(args)
     said = provenance(one.name, _command(one.name, args), measured.libraries)
     write_file(out, table_text(measured, said))

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from patchpact.cli.arguments import Part, UsageError, add_json, whole_number
-from patchpact.cli.imports import write_file
+from patchpact.cli.outfile import out_file, write_file
 from patchpact.cli.output import print_json
 from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.plain import one_line
@@ -115,7 +115,8 @@ def _sign(args: argparse.Namespace) -> int:
     from patchpact.ecosystem.claims.records import file_text
     from patchpact.ecosystem.claims.statements import make_statement
 
-    out, openings_file = _out(args.out), _out(args.openings)
+    out = out_file(args.out, (".json",))
+    openings_file = out_file(args.openings, (".json",), "--openings")
     if openings_file.exists():
         raise ScenarioError(str(openings_file), "file", "is there already, and is never written over", "name another")
     if out.resolve() == openings_file.resolve():
@@ -159,7 +160,7 @@ def _prove(args: argparse.Namespace) -> int:
     from patchpact.ecosystem.claims.records import MAX_DAYS, Nonce, file_text
     from patchpact.scenarios.schema import check_value
 
-    out = _out(args.out)
+    out = out_file(args.out, (".json",))
     nonce = check_value(Nonce, args.nonce, "--nonce", "nonce")
     if args.type == "age" and args.days > MAX_DAYS:
         raise UsageError(f"--days {args.days}: is more than {MAX_DAYS}; name fewer")
@@ -214,15 +215,6 @@ def _verify(args: argparse.Namespace) -> int:
         note = "a replay would pass: add --seen FILE, or --context organisation=... and --context epoch=..."
         print(f"patchpact claim: warning: {note}", file=sys.stderr)
     return 0
-
-
-def _out(name: str) -> Path:
-    path = Path(name)
-    if path.suffix.lower() != ".json" or path.is_dir():
-        raise UsageError(f"{name}: is no .json file; name one")
-    if not path.parent.is_dir():
-        raise UsageError(f"{name}: no folder {path.parent}; make it first")
-    return path
 
 
 def _say(args: argparse.Namespace, summary: dict[str, object], line: str) -> None:

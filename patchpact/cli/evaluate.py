@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from patchpact.cli.arguments import UsageError, add_json, add_settings, whole_number
+from patchpact.cli.outfile import out_file
 from patchpact.cli.output import print_json, table
 
 COLUMNS = (
@@ -80,10 +80,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print a row per scenario and policy."""
-    from patchpact.scenarios import load_scenario, scenario_ids
+    from patchpact.scenarios import scenario_ids
     from patchpact.training import evaluate
 
-    file = _ledger_file(args.ledger)
+    file = None if args.ledger is None else out_file(args.ledger, (".csv",), "--ledger")
     scenarios = [*args.scenario, *(scenario_ids() if args.all_scenarios else ())]
     if not scenarios:
         raise UsageError("no scenario; add --scenario S (patchpact scenarios lists them)")
@@ -93,12 +93,11 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     ledger: list[dict[str, Any]] | None = None if file is None else []
     for scenario in dict.fromkeys(scenarios):
-        world = load_scenario(scenario, **dict(args.settings))
-        rows += evaluate(world, policies, episodes=args.episodes, seed=args.seed, ledger=ledger)
+        rows += evaluate(scenario, policies, args.episodes, args.seed, ledger, **dict(args.settings))
     if file is not None:
         from patchpact.training.folder import write_table
 
-        write_table(file, [{name: str(flow.get(name, "")) for name in LEDGER_COLUMNS} for flow in ledger or [{}]])
+        write_table(file, [{name: str(flow[name]) for name in flow} for flow in ledger or ()], columns=LEDGER_COLUMNS)
     if args.json:
         print_json(rows)
     else:
@@ -106,17 +105,6 @@ def run(args: argparse.Namespace) -> int:
         if not args.markdown:
             print("\nWelfare in k€ per episode with its 95% interval; gain: over doing nothing in the same worlds.")
     return 0
-
-
-def _ledger_file(place: str | None) -> Path | None:
-    """Where the ledger goes; UsageError where it could not be written, before anything is played."""
-    if place is None:
-        return None
-    file = Path(place)
-    if file.is_dir() or not file.parent.is_dir():
-        problem = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
-        raise UsageError(f"--ledger: {place}: {problem}; give the name of a CSV file in a folder that exists")
-    return file
 
 
 def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

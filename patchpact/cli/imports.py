@@ -8,16 +8,14 @@ patchpact import scenario --graph G --findings F... --out S.yaml    a scenario t
 from __future__ import annotations
 
 import argparse
-import errno
 import json
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from patchpact.cli.arguments import Part, UsageError, add_json
+from patchpact.cli.arguments import Part, add_json
+from patchpact.cli.outfile import out_file, write_file
 from patchpact.cli.output import print_json
 from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.plain import one_line
@@ -77,7 +75,7 @@ def _graph(args: argparse.Namespace) -> int:
     from patchpact.scenarios.importers.registry import GRAPH_FORMATS
 
     files = [Path(file) for file in args.files]
-    out = _out(args.out, (".json",))
+    out = _out(args.out)
     graph = import_graph(files, args.format, _path(args.overlay), _path(args.root))
     name = args.name if args.name is not None else one_line((out or files[0].resolve()).stem) or "graph"
     content = graph_json(graph, name)
@@ -101,7 +99,7 @@ def _graph(args: argparse.Namespace) -> int:
 def _findings(args: argparse.Namespace) -> int:
     from patchpact.scenarios.importers.findings_file import findings_json, import_findings
 
-    out = _out(args.out, (".json",))
+    out = _out(args.out)
     report = import_findings(
         [Path(file) for file in args.files], args.format, epss=_path(args.epss), kev=_path(args.kev)
     )
@@ -135,8 +133,7 @@ def _findings(args: argparse.Namespace) -> int:
 def _scenario(args: argparse.Namespace) -> int:
     from patchpact.scenarios.importers.scenario_file import write_scenario
 
-    out = _out(args.out, (".yaml", ".yml"))
-    assert out is not None
+    out = out_file(args.out, (".yaml", ".yml"))
     if out.exists() and not args.force:
         raise ScenarioError(str(out), "out", "is there already", "name another file, or add --force to write over it")
     findings = [Path(file) for file in args.findings]
@@ -172,43 +169,9 @@ def _finish(
     return 0
 
 
-def _out(name: str | None, suffixes: tuple[str, ...]) -> Path | None:
-    """The file to write; wrong names and folders that are not there are told before the work is done."""
-    if name is None:
-        return None
-    path = Path(name)
-    if path.suffix.lower() not in suffixes:
-        raise UsageError(f"--out {name}: is no {' or '.join(suffixes)} file; name one")
-    if not path.parent.is_dir():
-        raise UsageError(f"--out {name}: no folder {path.parent}; make it first")
-    if path.is_dir():
-        raise UsageError(f"--out {name}: is a folder; name a file in it")
-    return path
+def _out(name: str | None) -> Path | None:
+    return None if name is None else out_file(name, (".json",))
 
 
 def _path(name: str | None) -> Path | None:
     return None if name is None else Path(name)
-
-
-def write_file(path: Path, text: str) -> None:
-    """Replace the file by the text in one step, or leave it as it was.
-
-    Raises:
-        UsageError: one line, for a full disk or a folder that cannot be written.
-    """
-    path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.new")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        reason = "no space left on the disk" if full else (error.strerror or str(error))
-        mend = "make room and run it again" if full else "check the folder's permissions, or name another"
-        raise UsageError(f"{path}: cannot be written ({reason}); nothing was changed; {mend}") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -6,10 +6,10 @@ It works on any scenario at once, without training, and sets the plan beside the
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patchpact.cli.arguments import UsageError, add_json, add_settings, whole_number
+from patchpact.cli.arguments import add_json, add_settings, whole_number
+from patchpact.cli.outfile import out_file
 from patchpact.cli.output import table
 
 if TYPE_CHECKING:
@@ -48,14 +48,10 @@ def run(args: argparse.Namespace) -> int:
     """Plan, and write or print."""
     from patchpact.scenarios import load_scenario
     from patchpact.training import plans
-    from patchpact.training.reports.plan import form_of, write_plan
+    from patchpact.training.reports.plan import FORMS, write_plan
     from patchpact.training.reports.plan_text import cleaned, to_json
 
-    files = [Path(name) for name in args.out]
-    for file in files:  # before minutes of planning
-        form_of(file)
-        if not file.parent.is_dir():
-            raise UsageError(f"{file}: {file.parent} is no folder; make it, or name another place")
+    files = [out_file(name, FORMS) for name in args.out]  # before minutes of planning
     plan = plans.plan(
         load_scenario(args.scenario, **dict(args.settings)),
         plans.DEFAULT_POLICY if args.policy is None else args.policy,

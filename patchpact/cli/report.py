@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from patchpact.cli.arguments import UsageError
+from patchpact.cli.outfile import out_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,15 +26,16 @@ def run(args: argparse.Namespace) -> int:
     folder = Path(args.folder)
     if not folder.is_dir():
         raise UsageError(f"{folder}: is no folder; name a benchmark folder or a run folder")
+    out = None if args.out is None else out_file(args.out, (".html",))
     if (folder / "benchmark.json").is_file():
         from patchpact.training.reports.benchmark import write_benchmark_report
 
-        file = write_benchmark_report(folder, args.out, progress=True)
+        file = write_benchmark_report(folder, out, progress=True)
         print(f"{file}: written, {file.stat().st_size / 1e6:.1f} MB; its tables in {file.with_suffix('.md')}")
     elif (folder / "config.json").is_file():
         from patchpact.training.reports.run import write_run_report
 
-        print(f"{write_run_report(folder, args.out)}: written")
+        print(f"{write_run_report(folder, out)}: written")
     else:
         raise UsageError(
             f"{folder}: holds neither benchmark.json nor config.json; name a folder that patchpact benchmark or"

@@ -224,7 +224,7 @@ class Rounds:
         validation: float | str = ""
         if self.done % self.config.validate_every == 0 or self.done == self.settings.rounds:
             validation = self.validated = self._score()
-            if self.best is None or validation > self.best:
+            if self.best is None or not validation <= self.best:  # anything is better than NaN
                 self.best = validation
                 self.folder.save_checkpoint("best", self._state, self._fill_policy)
                 self.folder.publish_policy()

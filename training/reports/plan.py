@@ -46,21 +46,16 @@ def write_plan(plan: Plan, file: str | Path) -> Path:
         ReportError: an unknown ending, or a file that cannot be written; what was there before is left.
     """
     file = Path(file)
-    text = form_of(file)(plan)
+    ending = file.suffix.lower()
+    if ending not in FORMS:
+        raise ReportError(f"{file}: the ending {ending!r} is unknown; use one of {', '.join(FORMS)}")
+    text = FORMS[ending](plan)
     try:
         write_text(file, text)
     except RunError as error:
         problem = str(error).removeprefix(f"{file}: ").split(";")[0]
         raise ReportError(f"{file}: {problem}; make room, or name another place") from error
     return file
-
-
-def form_of(file: Path) -> Callable[[Plan], str]:
-    """What makes the text of a file with this ending. Raises ``ReportError`` (one line) for an unknown one."""
-    ending = file.suffix.lower()
-    if ending not in FORMS:
-        raise ReportError(f"{file}: the ending {ending!r} is unknown; use one of {', '.join(FORMS)}")
-    return FORMS[ending]
 
 
 def to_html(plan: Plan) -> str:

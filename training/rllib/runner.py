@@ -128,6 +128,8 @@ class BatchedRunner(EnvRunner, Checkpointable):
         batches: list[MultiAgentBatch] = []
         steps = episodes = 0
         while not batches or steps < (num_timesteps or 0) or episodes < (num_episodes or 0):
+            if batches:  # the sampler will write over what it gave
+                batches[-1] = _copied(batches[-1])
             played = self.sampler.play(
                 players,
                 self._worlds,
@@ -236,6 +238,14 @@ class BatchedRunner(EnvRunner, Checkpointable):
         """Stop the core's threads."""
         if self.sampler is not None:
             self.sampler.close()
+
+
+def _copied(batch: MultiAgentBatch) -> MultiAgentBatch:
+    rows = {
+        role: SampleBatch({name: column.clone() for name, column in part.items()})
+        for role, part in batch.policy_batches.items()
+    }
+    return MultiAgentBatch(rows, env_steps=batch.env_steps())
 
 
 def rows_of(decisions: Decisions) -> SampleBatch:

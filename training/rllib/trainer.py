@@ -180,9 +180,14 @@ class Trainer:
         seed_streams(np.random.SeedSequence([config.seed]))
         logging.getLogger("ray.rllib").setLevel(logging.ERROR)
         logging.getLogger("ray.rllib.utils.actor_manager").setLevel(logging.CRITICAL)  # remote.py tells of losses
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
-            self.algorithm = describe().build_algo()
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*Overriding environment rllib-multi-agent-env")
+                self.algorithm = describe().build_algo()
+        except BaseException:  # nobody will close what was never built
+            if self._owns_ray:
+                ray.shutdown()
+            raise
         with suppress(OSError):
             Path(self.algorithm.logdir).rmdir()  # RLlib makes an empty folder per run in the home folder
 

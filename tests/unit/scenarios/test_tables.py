@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from patchpact.scenarios.errors import ScenarioError
-from patchpact.scenarios.tables import Measurement, TableError, machine, provenance, read_table, table_text
+from patchpact.scenarios.machine import machine
+from patchpact.scenarios.tables import Measurement, TableError, provenance, read_table, table_text
 
 ROWS = [{"name": "a, b", "share": 0.25, "count": 3, "on": True}, {"name": "c", "share": 1e-9, "count": 0, "on": False}]
 

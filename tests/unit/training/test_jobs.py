@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from patchpact.scenarios.machine import cores
 from patchpact.training import jobs
 from patchpact.training.folder import RunError
 
@@ -72,4 +72,4 @@ def test_processes_share_the_cores(
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert list(jobs.in_processes(partial(sys.modules["pieces_of_jobs"].say_threads, tmp_path), ["a"], 2)) == ["a"]
-    assert int((tmp_path / "a").read_text()) == max((os.cpu_count() or 1) // 2, 1)
+    assert int((tmp_path / "a").read_text()) == max(cores() // 2, 1)

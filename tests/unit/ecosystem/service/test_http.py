@@ -1,5 +1,6 @@
 """The service over HTTP: clear refusals, bounds, and no way from one tenant to another's data."""
 
+import contextlib
 import http.client
 import json
 import random
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,6 +136,28 @@ def test_sizes_and_rates_are_bounded() -> None:
         assert b.ask("GET", "/v1/modules")[0] == 200  # a tenant that asks too much takes nothing from others
         stranger = shops.Client(a.server, "no")
         assert [stranger.ask("GET", "/v1/data")[0] for _ in range(5)] == [401] * 3 + [429] * 2
+        assert b.ask("GET", "/v1/modules")[0] == 200  # from the same address: both may stand behind one proxy
+
+
+@pytest.mark.parametrize("body", [False, True])
+def test_a_request_that_trickles_has_no_longer_than_one_that_does_not(body: bool) -> None:
+    with shops.serving({"a": []}, Limits(seconds=0.3)) as clients:
+        client = clients["a"]
+        host, port = client.server.server_address[:2]
+        with socket.create_connection((str(host), int(port)), timeout=30) as line:
+            line.sendall(b"PUT /v1/data HTTP/1.1\r\nHost: x\r\n")
+            if body:
+                head = (
+                    f"Authorization: Bearer {client.key}\r\nContent-Type: application/json\r\nContent-Length: 999\r\n"
+                )
+                line.sendall(f"{head}\r\n".encode())
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionError):
+                while time.monotonic() < began + 20.0:  # always a byte before a read of 0.3 s would give up
+                    line.sendall(b"x")
+                    time.sleep(0.05)
+            assert time.monotonic() < began + 10.0
+        assert client.ask("GET", "/v1/health")[0] == 200
 
 
 def test_too_many_connections_are_told_so() -> None:
