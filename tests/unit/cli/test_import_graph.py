@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import networkx as nx
 import pytest
 
-from patchpact.cli import imports
+from patchpact.cli import outfile
 from patchpact.cli.arguments import UsageError
 from patchpact.cli.main import main
 from patchpact.scenarios import AssumptionWarning, load_scenario
@@ -144,7 +145,7 @@ def test_a_full_disk_changes_nothing(
     out = tmp_path / "g.json"
     out.write_text("before", encoding="utf-8")
     if step == "fsync":
-        monkeypatch.setattr(imports.os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
     else:
         monkeypatch.setattr(Path, "replace", full)
     error = error_of(["import", "graph", str(FIXTURES / "zipkin.json"), "--out", str(out)], capsys)
@@ -154,23 +155,19 @@ def test_a_full_disk_changes_nothing(
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Path.open
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
 
-    def refuse(self: Path, mode: str = "r", **options: Any) -> Any:
-        if "w" in mode:
-            raise PermissionError(errno.EACCES, "Permission denied", str(self))
-        return real(self, mode, **options)
-
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UsageError, match=r"g\.json: cannot be written \(Permission denied\); nothing was changed"):
-        imports.write_file(tmp_path / "g.json", "text")
+        outfile.write_file(tmp_path / "g.json", "text")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_link_keeps_leading_to_its_file(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_text("before", encoding="utf-8")
     (tmp_path / "g.json").symlink_to(tmp_path / "real.json")
-    imports.write_file(tmp_path / "g.json", "after")
+    outfile.write_file(tmp_path / "g.json", "after")
     assert (tmp_path / "g.json").is_symlink()
     assert (tmp_path / "real.json").read_text(encoding="utf-8") == "after"
 

@@ -51,8 +51,8 @@ def test_json_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
         (["--policy", "clairvoyant"], "name a policy or planner"),
         (["--rollouts", "1"], "whole number from 2 on"),
         (["--seed", "-1"], "whole number from 0 on"),
-        (["--out", "plan.pdf"], "use one of .html, .md, .csv, .json"),
-        (["--out", "no/such/folder/plan.md"], "make it, or name another place"),
+        (["--out", "plan.pdf"], "is no .html or .md or .csv or .json file; name one"),
+        (["--out", "no/such/folder/plan.md"], "make it first"),
         (["--set", "window=3"], "did you mean"),
         (["--rollout", "3"], "did you mean --rollouts?"),
     ],
@@ -80,4 +80,4 @@ def test_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["plan", "--scenario", "toy-v1", *FEW, "--out", str(tmp_path / "plan.html")]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "cannot be written" in err
+    assert "is a folder; name a file in it" in err
