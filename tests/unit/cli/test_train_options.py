@@ -9,7 +9,7 @@ import pytest
 
 import patchpact.training
 from patchpact.cli import train
-from patchpact.cli.arguments import Parser, UsageError
+from patchpact.cli.arguments import Parser, UsageError, setting
 from patchpact.cli.main import main
 from patchpact.training.config import TrainConfig
 from patchpact.training.federated.settings import FederatedConfig
@@ -175,3 +175,17 @@ def test_bad_federated_settings_are_told_in_a_line(
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1 and told in lines[0]
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e-3", 1e-3), ("2", 2), ("true", True), ("no", "no"), ("012", "012"), ("2026-01-01", "2026-01-01"), ("", None)],
+)
+def test_settings_are_read_as_files_are(text: str, value: object) -> None:
+    assert setting(f"name={text}") == ("name", value)
+
+
+@pytest.mark.parametrize("text", [".nan", ".inf", "[1, 2", "&a 1", "!!python/object:os.system x"])
+def test_settings_that_no_file_may_have(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="name="):
+        setting(f"name={text}")

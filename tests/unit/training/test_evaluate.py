@@ -27,6 +27,14 @@ def test_rows() -> None:
     assert chain["spend_keur"] > 0.0
 
 
+def test_losses_are_drawn_unless_told_otherwise() -> None:
+    drawn, told, expected = (
+        patchpact.evaluate("toy-v1", ["do-nothing"], episodes=8, **over)[0]["welfare_keur"]
+        for over in ({}, {"incident_loss": "sampled"}, {"incident_loss": "expected"})
+    )
+    assert drawn == told != expected
+
+
 def test_a_row_repeats_and_does_not_depend_on_the_others() -> None:
     alone = patchpact.evaluate("toy-v1", ["random"], episodes=10, seed=1)
     beside = patchpact.evaluate("toy-v1", ["cvss-first", "random"], episodes=10, seed=1)

@@ -1,12 +1,14 @@
 """The run folder: replaced as a whole, complete after a failure, never overwritten."""
 
 import errno
+import fcntl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from patchpact.training import RunError, TrainConfig
-from patchpact.training.folder import CheckpointState, RunFolder, replace_folder
+from patchpact.training import RunError, TrainConfig, train
+from patchpact.training.folder import LOCK_FILE, CheckpointState, RunFolder, replace_folder, write_text
 
 
 def state(iteration: int) -> CheckpointState:
@@ -47,6 +49,36 @@ def test_one_process_at_a_time(run: RunFolder) -> None:
         RunFolder(run.path).lock()
     run.unlock()
     RunFolder(run.path).lock()
+
+
+def test_a_run_in_use_keeps_its_settings(run: RunFolder) -> None:
+    config = run.config()
+    longer = replace(config, out=str(run.path), timesteps=2 * config.timesteps)
+    before = (run.path / "config.json").read_bytes()
+    run.evaluation_file.write_text("[]", encoding="utf-8")
+    run.lock()
+    try:
+        with pytest.raises(RunError, match="another process"):
+            train(longer, resume=True, progress=False)
+    finally:
+        run.unlock()
+    assert (run.path / "config.json").read_bytes() == before and run.evaluation_file.exists()
+
+
+def test_what_was_given_free_can_be_taken_once(run: RunFolder) -> None:
+    """A waiting opener of the lock's file and a newcomer hold the same file, so that one of them is refused."""
+    run.lock()
+    waiting = (run.path / LOCK_FILE).open("a", encoding="utf-8")
+    run.unlock()
+    run.lock()
+    with waiting, pytest.raises(BlockingIOError):
+        fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    run.unlock()
+
+
+def test_a_place_that_cannot_be_written_is_not_called_full(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"cannot be written: No such file .* name a place that can be written"):
+        write_text(tmp_path / "no" / "a.txt", "x")
 
 
 def test_full_disk_keeps_the_checkpoint_before(run: RunFolder) -> None:
