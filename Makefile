@@ -100,7 +100,7 @@ constraints:  ## renew constraints.txt: the newest versions that pyproject.toml 
 	@rm -rf build/constraints
 	@$(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check setuptools
-	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[train,platform,dev]"
+	@build/constraints/bin/python -m pip install -qq --disable-pip-version-check --no-build-isolation -e ".[train,platform,flower,dev]"
 	@{ head -1 constraints.txt; build/constraints/bin/python -m pip freeze --all --exclude-editable | grep -v -i '^pip==' | sed 's/+.*//'; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf build/constraints
 

@@ -45,6 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--spend-eur", type=float, default=1.0, metavar="S", help="what treating a person costs (default 1)"
     )
+    parser.add_argument(
+        "--average", choices=("own", "flower"), default="own", help="who averages the models of --data (default own)"
+    )
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="markets of each kind (default 20)")
     parser.add_argument("--small", action="store_true", help="few small markets: to try it out, in seconds")
 
@@ -93,12 +96,13 @@ def _check(args: argparse.Namespace) -> None:
     for bad, option, mend in wrong:
         if bad:
             raise ValueError(f"{option}: out of range; give a number {mend}")
-    if args.data is None and (args.ledger is not None or args.releases is not None):
-        raise ValueError("--ledger and --releases: belong to --data; name the persons' file, too")
+    if args.data is None and (args.ledger is not None or args.releases is not None or args.average != "own"):
+        raise ValueError("--ledger, --releases and --average: belong to --data; name the persons' file, too")
 
 
 def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]:
     """Measure the users' persons once, write what is released, and give a market like it."""
+    from patchpact.ecosystem.federated.fedavg import weighted_average
     from patchpact.ecosystem.federated.ledger import Ledger
     from patchpact.ecosystem.federated.measure import measure, noise_multipliers
     from patchpact.ecosystem.federated.noise import noise_for
@@ -115,9 +119,13 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
     persons = load_persons(data)
     import opacus as _  # noqa: F401
 
+    average = weighted_average
+    if args.average == "flower":
+        from patchpact.ecosystem.federated.flower import flower_average as average  # a missing library is told here
+
     ledger = Ledger(account, args.budget, args.delta)
     multipliers = noise_multipliers(args.epsilon, args.delta, settings.training)
-    measured = measure(persons, settings, multipliers, noise_for(persons.synthetic), ledger, opacus_steps)
+    measured = measure(persons, settings, multipliers, noise_for(persons.synthetic), ledger, opacus_steps, average)
     said = released(measured, persons.tenants, round(100.0 * args.pool_eur))
     said["privacy"] = {
         "unit": "a person, added or removed",

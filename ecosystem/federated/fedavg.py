@@ -7,6 +7,7 @@ is gradient descent on all persons together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,9 @@ from patchpact.ecosystem.federated.ledger import Ledger, Release
 from patchpact.ecosystem.federated.model import SIZE, Examples, Steps, Training, local_steps
 from patchpact.ecosystem.federated.noise import Noise
 from patchpact.ecosystem.federated.persons import Floats
+
+Average = Callable[[Floats, Floats, Floats], Floats]
+"""See ``weighted_average``."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,18 @@ class Trained:
     without: Floats  # (tenants, SIZE), the same from the rounds' updates without one tenant's
 
 
+def weighted_average(weights: Floats, local: Floats, share: Floats) -> Floats:
+    """The tenants' models averaged.
+
+    Args:
+        weights: what they started from ``(SIZE,)``.
+        local: their models ``(tenants, SIZE)``.
+        share: their weights in the average ``(tenants,)``, 0 for who took no part; one at least is above 0.
+    """
+    averaged: Floats = weights + (share[:, None] * (local - weights)).sum(0) / share.sum()
+    return averaged
+
+
 def train(
     seen: Examples,
     counts: Floats,
@@ -33,6 +49,7 @@ def train(
     noise: Noise,
     ledger: Ledger | None,
     steps: Steps = local_steps,
+    average: Average = weighted_average,
 ) -> Trained:
     """Train, after all its rounds have been charged.
 
@@ -48,6 +65,7 @@ def train(
         noise: for noise, sampling and who takes part.
         ledger: what the rounds are charged to; each person is charged all rounds, whether or not its tenant was in.
         steps: ``model.local_steps`` or ``opacus_steps.opacus_steps``.
+        average: ``weighted_average``, if left out, or ``flower.flower_average``.
     """
     if ledger is not None:
         ledger.charge(Release("model rounds", noise_multiplier, training.releases, training.sampling_probability))
@@ -65,7 +83,7 @@ def train(
             moved = share[:, None] * (local - weights)  # (tenants, SIZE)
             others = share.sum() - share
             left = (moved.sum(0) - moved) / np.where(others > 0.0, others, 1.0)[:, None]
-            weights = _within(weights + moved.sum(0) / share.sum(), training.weight_radius)
+            weights = _within(average(weights, local, share), training.weight_radius)
             without = _within(without + left, training.weight_radius)
         if 2 * round_ >= training.rounds - 1:
             kept.append((weights, without))

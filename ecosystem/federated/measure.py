@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from patchpact.ecosystem.federated.aggregates import Totals, release_sums, release_totals
-from patchpact.ecosystem.federated.fedavg import Trained, train
+from patchpact.ecosystem.federated.fedavg import Average, Trained, train, weighted_average
 from patchpact.ecosystem.federated.incentives import release_scores
 from patchpact.ecosystem.federated.ledger import BudgetError, Ledger, Release, epsilon
 from patchpact.ecosystem.federated.model import Steps, Training, examples, local_steps, uplift
@@ -65,6 +65,7 @@ def measure(
     noise: Noise,
     ledger: Ledger | None,
     steps: Steps = local_steps,
+    average: Average = weighted_average,
 ) -> Measured:
     """Measure once. Everything is charged before it is computed from the data, or refused as a whole at the start.
 
@@ -75,6 +76,7 @@ def measure(
         noise: of ``noise_for(persons.synthetic)``.
         ledger: the persons' account; None only with ``NO_NOISE``.
         steps: who computes clipped gradients.
+        average: who averages the tenants' models.
 
     Raises:
         BudgetError: the budget does not allow all of it; nothing is charged then.
@@ -101,6 +103,7 @@ def measure(
         noise,
         ledger,
         steps,
+        average,
     )
     scores = release_scores(
         fitted,

@@ -26,6 +26,7 @@ BROKEN_PIPE = 141
 EXTRA_MODULES = {
     **dict.fromkeys(("ray", "torch"), "train"),
     **dict.fromkeys(("dp_accounting", "opacus", "pymerkle", "rbcl", "skfolio", "sklearn"), "platform"),
+    "flwr": "flower",
 }
 """What the extras bring: module -> extra."""
 
