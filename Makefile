@@ -71,6 +71,7 @@ bench: setup  ## speed of the core, of the PettingZoo face and of training
 	$(BIN)/patchpact bench core
 	$(BIN)/patchpact bench env
 	$(BIN)/patchpact bench scale
+	$(BIN)/patchpact bench tables
 	$(BIN)/patchpact bench train
 
 bench-peers: setup  ## patchpact and its peers by turns, each peer in its own environment (gigabytes): docs/peers.md

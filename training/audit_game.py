@@ -87,10 +87,6 @@ class AuditGame:
         spent += disclosure.filing_cost.py_func(costs, claim, False, False)  # type: ignore[attr-defined]
         return float(self.benefit * claim - spent - audited * (self.penalty_for(gap) + self.reputation * gap))
 
-    def audit_gain(self, gap: float) -> float:
-        """What one audit of a firm with this gap brings the auditor, k€."""
-        return self.bounty_share * self.penalty_for(gap) - self.audit_cost
-
     def best_answer(self, audited: float) -> tuple[float, float]:
         """The firm's best (claim, effort) when it is audited with this probability.
 

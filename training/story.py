@@ -287,7 +287,7 @@ class _Recorder:
             outcome = "mitigated"
         elif p["done"]:
             outcome = "done"
-        elif not self._prerequisites_in(place, before):
+        elif not self._prerequisites_in(place):
             outcome = "held up"
         else:
             outcome = "caught" if name == "canary" else "rolled back"
@@ -300,7 +300,7 @@ class _Recorder:
             "outcome": outcome,
         }
 
-    def _prerequisites_in(self, place: int, before: _Moment) -> bool:
+    def _prerequisites_in(self, place: int) -> bool:
         """Whether all that the patch requires was in when its turn came."""
         turn = [patch for patch, _ in self._plan]
         places = {patch.uid: n for n, patch in enumerate(self.scenario.patches)}

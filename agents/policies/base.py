@@ -167,11 +167,6 @@ class BatchPolicy:
         return int(chosen[0]) if single else chosen
 
 
-def nominate(row: NDArray[np.int64], mode: NDArray[np.int64] | int) -> NDArray[np.int64]:
-    """The actions that nominate these rows in these modes ``(n,)``."""
-    return layout.NOMINATE_START + MODES * row + mode
-
-
 def best_nomination(
     value: NDArray[np.float64], legal: NDArray[np.bool_], otherwise: NDArray[np.int64]
 ) -> NDArray[np.int64]:

@@ -167,8 +167,8 @@ def page(figures: dict[str, Any]) -> str:
         "patchpact and environments that one might take instead, measured by turns on one machine, CPU only, with "
         "random actions. Everything here is written by\n\n"
         f"```sh\n{figures['command']} --write-docs\n```\n\n"
-        "(`make bench-peers`) from [peers.json](peers.json). Each peer is installed into an environment of its own "
-        "with the versions of `benchmarks/peers/requirements/`.",
+        "(`make bench-peers` takes 10 s a case) from [peers.json](peers.json). Each peer is installed into an "
+        "environment of its own with the versions of `benchmarks/peers/requirements/`.",
         "An env-step is one step of one world in which all agents act; agent-steps are env-steps times the agents "
         "that acted. Drawing random actions and starting episodes anew are inside the measured time, imports and "
         "compiling outside. Every process is kept to as many cores as the table says, its libraries' pools too.",

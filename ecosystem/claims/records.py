@@ -40,7 +40,6 @@ Count = Annotated[int, Field(ge=0, le=MAX_LEAVES)]
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
 Signer = Literal["scanner", "auditor"]
 Kind = Literal["findings", "amounts"]
-ClaimType = Literal["sum", "age", "link"]
 
 
 class SecretKey(Model):

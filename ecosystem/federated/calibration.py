@@ -146,7 +146,7 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
             file=sys.stderr,
         )
     if persons.repeated:
-        print(f"{data}: {persons.repeated} lines repeat a person and are left out", file=sys.stderr)
+        print(f"{data}: some lines repeat a person and are left out", file=sys.stderr)
     print(f"{out}: written; epsilon {ledger.spent():.4g} of {ledger.budget_epsilon:g} is spent", file=sys.stderr)
     return market_like(measured), notes
 

@@ -55,9 +55,3 @@ def incentives_cents(scores: Sequence[float], pool_cents: int) -> list[int]:
     for i in order[: pool_cents - sum(paid)]:
         paid[i] += 1
     return paid
-
-
-def transfers_cents(scores: Sequence[float], pool_cents: int) -> list[int]:
-    """Account changes: the platform's first, then the tenants'. They cancel."""
-    paid = incentives_cents(scores, pool_cents)
-    return [-sum(paid), *paid]

@@ -8,7 +8,7 @@ In this process::
     service.upload("acme", {"graph": {...}, "findings": [...]})
     service.plans("acme", "net-gain", k=3)
 
-Over HTTP: ``patchpact serve``. A new module is a ``Recommender`` and a line in ``recommenders.RECOMMENDERS``.
+Over HTTP: ``patchpact serve``. A new module is a ``Recommender`` and a line in ``recommenders.OFFERS``.
 """
 
 from patchpact.ecosystem.service.recommender import PatchStep, PlanScore, Recommender, TenantView

@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1),
         default=256,
         metavar="N",
-        help="worlds side by side, core and train (default 256)",
+        help="worlds side by side, core, train and tables (default 256)",
     )
     parser.add_argument(
         "--threads",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -211,10 +212,19 @@ def _verify(args: argparse.Namespace) -> int:
         print(f"patchpact claim: not verified: {error}", file=sys.stderr)
         return NOT_VERIFIED
     _say(args, {"verified": True, "says": verified.text}, f"verified: {verified.text}")
-    if not args.seen and not {"organisation", "epoch"} <= set(expected):
-        note = "a replay would pass: add --seen FILE, or --context organisation=... and --context epoch=..."
+    for note in _left_open(expected):
         print(f"patchpact claim: warning: {note}", file=sys.stderr)
     return 0
+
+
+def _left_open(expected: Mapping[str, str]) -> list[str]:
+    """What else would have passed."""
+    notes = []
+    if "organisation" not in expected:
+        notes.append("a claim of whomever this key signs for would pass: add --context organisation=...")
+    if not {"epoch", "nonce"} & expected.keys():
+        notes.append("an old claim would pass: add --context epoch=..., or --context nonce=... of your own")
+    return notes
 
 
 def _say(args: argparse.Namespace, summary: dict[str, object], line: str) -> None:

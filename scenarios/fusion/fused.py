@@ -15,7 +15,6 @@ from patchpact.scenarios.importers.records import RawFinding, ToolKind
 
 PRIOR_ONLY: tuple[ToolKind, ...] = ("iast", "sca", "manual")
 """Kinds of tools without public verdicts per case: their rates are hand-set."""
-_RUNNING: tuple[ToolKind, ...] = ("dast", "iast")
 _LOOKS_FOR: Mapping[str, tuple[ToolKind, ...]] = {"weakness": ("sast", "dast", "iast"), "advisory": ("sca",)}
 
 

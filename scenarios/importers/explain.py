@@ -33,7 +33,7 @@ from patchpact.scenarios.scenario import Scenario
 from patchpact.scenarios.schema import GraphFile, check
 
 Kind = Literal["scenario", "graph", "findings"]
-DOUBTFUL_CALL, DOUBTFUL_FINDING = 0.5, 0.05
+DOUBTFUL_FINDING = 0.05
 _ASSUMPTION = "modelling choice (ASSUMPTION)"
 _LOSS = PARAMETERS["loss_low_keur"]
 _SOURCES: tuple[tuple[str, str], ...] = (

@@ -56,7 +56,7 @@ def run_study(
 
     Args:
         design: what to run.
-        form: ``small`` or ``full``.
+        form: ``small``, ``full`` or ``pilot``.
         out: the folder.
         jobs: processes (with ``on_ray``: CPUs of this machine's ray, where no cluster is named).
         on_ray: spread cells over the Ray cluster that ``RAY_ADDRESS`` names, or over this machine's cores.

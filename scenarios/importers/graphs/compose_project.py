@@ -216,10 +216,10 @@ class Project:
         for part in made.parts.get("environment", ()):
             made.own.update(self._own(part))
         if made.parts.get("extends"):
-            made = made.over(self._extended(name, made.parts["extends"][0], path, seen))
+            made = made.over(self._extended(made.parts["extends"][0], path, seen))
         return made
 
-    def _extended(self, name: str, part: Part, path: Path, seen: tuple[tuple[Path, str], ...]) -> Service:
+    def _extended(self, part: Part, path: Path, seen: tuple[tuple[Path, str], ...]) -> Service:
         where, place = part.file, f"line {part.line} (extends)"
         wanted = part.value
         base, file = (wanted.get("service"), wanted.get("file")) if isinstance(wanted, Located) else (wanted, None)

@@ -132,7 +132,7 @@ class _Reader:
         nodes = [self._node(workload) for workload in self.cluster.workloads.values()]
         nodes += [*(node for node in alone if node), *mesh.nodes, *outside]
         edges = [*stated, *mesh.edges, *outside_edges]
-        nodes += self._exposed_nodes(mesh)
+        nodes += self._exposed_nodes()
         self._say(edges)
         return ImportedGraph.merged(nodes, edges, self.warnings)
 
@@ -182,7 +182,7 @@ class _Reader:
             return ""
         return place
 
-    def _exposed_nodes(self, mesh: Mesh) -> list[GraphNode]:
+    def _exposed_nodes(self) -> list[GraphNode]:
         """What is exposed of nodes that are no workloads."""
         ids = {workload.id for workload in self.cluster.workloads.values()}
         rest = [name for name in self.exposed if name not in ids and name in self.callees]

@@ -200,12 +200,12 @@ class _Reader:
                 principals = items(mapping(mapping(source).get("source")).get("principals"))
                 for index, principal in enumerate(principals):
                     place = f"{document.file}: line {principals.line_of(index)} (AuthorizationPolicy/{document.name})"
-                    callers, confidence = self._callers(text(principal), document)
+                    callers, confidence = self._callers(text(principal))
                     for caller in callers:
                         for target in targets:
                             self._edge(caller, target.id, place, confidence)
 
-    def _callers(self, principal: str, document: Document) -> tuple[list[str], float]:
+    def _callers(self, principal: str) -> tuple[list[str], float]:
         """Who runs as a principal (`cluster.local/ns/shop/sa/cart`), and how sure that says who calls."""
         parts = principal.split("/")
         if len(parts) != 5 or "*" in principal:

@@ -114,12 +114,15 @@ def test_a_replay_is_refused(folder: Path, capsys: Capture) -> None:
         assert "not verified: replay: " in capsys.readouterr().err
 
 
-def test_without_context_or_memory_a_replay_would_pass_and_that_is_said(folder: Path, capsys: Capture) -> None:
+def test_what_else_would_have_passed_is_said(folder: Path, capsys: Capture) -> None:
     assert prove("sum") == 0
     capsys.readouterr()
-    assert main(["claim", "verify", "c.json", "--key", "s.pub"]) == 0
-    assert capsys.readouterr().err.startswith("patchpact claim: warning: a replay would pass: add --seen FILE")
-    assert main(["claim", "verify", "c.json", "--key", "s.pub", "--seen", "seen"]) == 0
+    verify = ["claim", "verify", "c.json", "--key", "s.pub", "--seen", "seen"]
+    assert main(verify) == 0
+    err = capsys.readouterr().err
+    assert "claim of whomever this key signs for would pass: add --context organisation=" in err
+    assert "old claim would pass: add --context epoch=" in err
+    assert main([*verify[:5], "--context", "organisation=acme", "--context", "epoch=2026-W05"]) == 0
     assert not capsys.readouterr().err
 
 
