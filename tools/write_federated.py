@@ -60,7 +60,8 @@ def results(measured: Table) -> str:
         table(by_cell("parity_gap", False), markdown=True),
         "Share of the incentives' pool that goes to others than without noise and with other persons held back:",
         table(by_cell("misallocated_share", False), markdown=True),
-        "Advantage of membership inference, with 95% intervals, and what all of ε allows at most (they see the model, a part):",
+        "Advantage of membership inference, with 95% intervals, and what all of ε allows at most (they see the model, a"
+        " part):",
         table(attacks, markdown=True),
     ]
     return "\n\n".join(parts) + "\n"
