@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from patchpact.agents.policies import Cast
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES, action_names, layout
 from patchpact.agents.roles.ledger import KINDS
-from patchpact.envs import render
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR
 from patchpact.envs.core.records import TOTALS
 from patchpact.envs.modes import downtime_factor, effort_factor
 from patchpact.envs.parallel import PatchpactEnv
+from patchpact.envs.render import graph_layout
 from patchpact.envs.view import NATURE, OUTSIDE
 from patchpact.scenarios import Scenario
 from patchpact.training.evaluate import begin
@@ -314,8 +314,8 @@ class _Recorder:
 
 def _graph(scenario: Scenario) -> dict[str, Any]:
     """The services with their places in the drawing, and the calls with the points that they pass."""
-    drawn = render.lay_out(scenario.graph())
-    left, top = render.GRAPH_LEFT, render.GRAPH_TOP
+    drawn = graph_layout.lay_out(scenario.graph())
+    left, top = graph_layout.GRAPH_LEFT, graph_layout.GRAPH_TOP
 
     def place(point: tuple[float, float]) -> list[int]:
         return [round(point[0] - left), round(point[1] - top)]
@@ -340,5 +340,5 @@ def _graph(scenario: Scenario) -> dict[str, Any]:
                 "y": y,
             }
         )
-    size = [render.GRAPH_RIGHT - left, render.GRAPH_BOTTOM - top, round(drawn.diameter), int(drawn.roomy)]
+    size = [graph_layout.GRAPH_RIGHT - left, graph_layout.GRAPH_BOTTOM - top, round(drawn.diameter), int(drawn.roomy)]
     return {"services": services, "calls": calls, "size": size}

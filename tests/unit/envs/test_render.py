@@ -14,10 +14,13 @@ from gymnasium.error import ResetNeeded
 
 from patchpact.agents.roles.layout import MODES, NOMINATE_START, VOTE_START, VOTES
 from patchpact.envs import make, make_aec, render
+from patchpact.envs.render import graph_layout, panel, sheet, words
+from patchpact.envs.render.graph import MARKERS
+from patchpact.envs.render.screen import COLUMNS
 from patchpact.envs.view import LedgerEntry, Motion, WorldView
 from patchpact.scenarios import SERVICE_KINDS, AssumptionWarning, scenario_ids
 
-SHAPE = (render.HEIGHT, render.WIDTH, 3)
+SHAPE = (sheet.HEIGHT, sheet.WIDTH, 3)
 
 
 def started(scenario: Any, render_mode: str | None = None, **overrides: Any) -> Any:
@@ -66,7 +69,7 @@ def columns(line: str) -> int:
 
 
 def check_text(screen: str) -> None:
-    assert max(columns(line) for line in screen.split("\n")) <= render.COLUMNS
+    assert max(columns(line) for line in screen.split("\n")) <= COLUMNS
 
 
 def check_picture(picture: np.ndarray) -> None:
@@ -77,9 +80,9 @@ def check_picture(picture: np.ndarray) -> None:
 
 
 def test_every_rule_and_kind_has_a_look() -> None:
-    assert set(render.VOTE_WORDS) == set(render.VOTE_COLOURS) == set(VOTES)
-    assert set(render.MODE_COLOURS) == set(MODES)
-    assert set(render.MARKERS) == set(SERVICE_KINDS)
+    assert set(words.VOTE_WORDS) == set(panel.VOTE_COLOURS) == set(VOTES)
+    assert set(panel.MODE_COLOURS) == set(MODES)
+    assert set(MARKERS) == set(SERVICE_KINDS)
 
 
 @pytest.mark.parametrize("scenario", scenario_ids())
@@ -180,7 +183,7 @@ def test_text_names_votes_agenda_plan_and_accounts(view: WorldView) -> None:
     screen = render.text(replace(view, last_motion=motion))
     assert "canary api/api-library by vendor_0, quote 12.50 k€, failed" in screen
     for name, kind in votes:
-        assert f"{name} {render.VOTE_WORDS[kind]}" in screen
+        assert f"{name} {words.VOTE_WORDS[kind]}" in screen
         assert sum(line.startswith(f"    {name} ") for line in screen.split("\n")) == 1
     for patch in (*view.agenda, *view.plan):
         assert f" {patch.name} " in screen
@@ -279,17 +282,17 @@ def test_names_that_are_hard_to_write() -> None:
 def test_tiers_run_from_exposed_services_to_stores() -> None:
     edges = [("web", "api"), ("api", "db"), ("web", "db"), ("users", "web"), ("worker", "db")]
     made = graph(edges, ("alone",))
-    assert render._tiers(made) == [["users"], ["web", "alone"], ["api", "worker"], ["db"]]
+    assert graph_layout.tiers(made) == [["users"], ["web", "alone"], ["api", "worker"], ["db"]]
 
 
 def test_tiers_of_a_circle_lead_away_from_what_is_exposed() -> None:
     edges = [("web", "a"), ("a", "b"), ("b", "web"), ("b", "db")]
-    assert render._tiers(graph(edges)) == [["web"], ["a"], ["b"], ["db"]]
+    assert graph_layout.tiers(graph(edges)) == [["web"], ["a"], ["b"], ["db"]]
 
 
 @pytest.mark.parametrize("scenario", scenario_ids())
 def test_services_do_not_lie_on_each_other(scenario: str) -> None:
-    drawn = render.lay_out(started(scenario).view().graph)
+    drawn = graph_layout.lay_out(started(scenario).view().graph)
     points = np.array(list(drawn.at.values()))
     distance = np.hypot(*(points[:, None] - points[None]).T) + 1e9 * np.eye(len(points))
     assert distance.min() > drawn.diameter
