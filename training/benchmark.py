@@ -94,7 +94,7 @@ def contestants(policies: Sequence[str]) -> list[Contestant]:
         if text in (EVERY_RULE, EVERYTHING):
             names = (*policy_names(), *(LONG if text == EVERYTHING else ()))
             found += [Contestant(name, name) for name in names]
-        elif equals:
+        elif equals and not Path(text).is_dir():
             found += [Contestant(label, folder, run) for run, folder in enumerate(folders.split("+"))]
             for folder in folders.split("+"):
                 find_policy(folder)

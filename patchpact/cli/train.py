@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
+import shlex
 import sys
 from dataclasses import MISSING, fields, replace
 from typing import Any
@@ -96,8 +98,10 @@ def run(args: argparse.Namespace) -> int:
         return FAULT
     if not finished(folder):
         return INTERRUPTED
-    compare = f"patchpact evaluate --scenario {config.scored[0]} --policy {folder} --baselines"
-    print(f"{folder}: trained{_price(folder)}; compare it with: {compare}")
+    compare = ["patchpact", "evaluate", "--scenario", str(config.scored[0]), "--policy", str(folder), "--baselines"]
+    for name, value in config.overrides.items():
+        compare += ["--set", f"{name}={json.dumps(value)}"]
+    print(f"{folder}: trained{_price(folder)}; compare it with: {shlex.join(compare)}")
     return 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from patchpact.agents.policies import make_policy
+from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.scenarios import ScenarioError
 from patchpact.training import benchmark as module
 from patchpact.training.benchmark import benchmark, contestants
@@ -164,3 +166,9 @@ def test_the_bundled_suites_keep_test_worlds_apart() -> None:
         in_training = cell.seeds[0] >= suite.file.train_seeds.first
         assert in_training == (cell.track == "in-distribution")
         assert len(cell.seeds) >= 10 and cell.scenario.parameters["incident_loss"] == "sampled"
+
+
+def test_a_run_s_folder_may_have_any_name(tmp_path: Path) -> None:
+    folder = shutil.copytree(PRETRAINED_FOLDER, tmp_path / "lr=0.1+more")
+    (one,) = contestants([str(folder)])
+    assert (one.label, one.source) == ("lr=0.1+more", str(folder))
