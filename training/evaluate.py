@@ -35,7 +35,8 @@ from patchpact.training.flows import Flows
 WORLDS_AT_ONCE = 256
 MEANS = (
     "damage_keur", "effort_keur", "downtime_keur", "fines_keur", "deadlines_missed", "patches_done",
-    "patches_failed", "motions_proposed", "motions_passed", "incidents",
+    "patches_failed", "motions_proposed", "motions_passed", "incidents", "value_created_keur", "participation",
+    "trust_mean", "insolvent",
 )  # fmt: skip
 """Further columns: means over episodes."""
 
