@@ -6,9 +6,8 @@ other worlds, the same for all, with drawn losses: nobody profits from having be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from patchpact.agents.policies import Cast, Oracle, make_policy
 from patchpact.envs.core import pack
 from patchpact.scenarios import Scenario, load_scenario
+from patchpact.scenarios.jsonable import plain
 from patchpact.training import stats
 from patchpact.training.best_response import Found, Player
 from patchpact.training.blocking import Blocking, blocking
@@ -125,7 +125,7 @@ class Equilibrium:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as objects, lists, texts and numbers; an estimate has ``value``, ``low`` and ``high``."""
-        found: dict[str, Any] = _plain(self)
+        found: dict[str, Any] = plain(self)
         return found
 
 
@@ -281,15 +281,3 @@ def _price(name: str, welfare: NDArray[np.float64], idle: NDArray[np.float64], b
         share = Estimate(1.0 - score.value, 1.0 - score.high, 1.0 - score.low)
     ratio = stats.score(welfare, np.zeros(len(welfare)), best)
     return Price(name, stats.mean(welfare - idle), stats.mean(best - welfare), share, ratio)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Estimate):
-        return {name: figure if math.isfinite(figure) else None for name, figure in value._asdict().items()}
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value

@@ -9,25 +9,12 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from patchpact.scenarios.jsonable import plain
+
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON; numbers that JSON does not know (nan, infinity) become null."""
     print(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False))
-
-
-def plain(value: Any) -> Any:
-    """``value`` in what JSON knows: dicts, lists, texts, finite numbers, switches and None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
 
 
 def shown(value: Any) -> str:

@@ -153,9 +153,9 @@ def _say(args: argparse.Namespace, verdict: Verdict) -> None:
 
 def verdict_as_json(verdict: Verdict) -> object:
     """A verdict in what JSON knows."""
-    from patchpact.cli.output import plain
+    from patchpact.scenarios.jsonable import plain
 
-    return plain(verdict.to_dict())
+    return plain(verdict)
 
 
 def _short(text: str, limit: int = 70) -> str:

@@ -5,10 +5,11 @@ Money is in k€; windows count from 1, days from the start of the first window.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from patchpact.scenarios.jsonable import plain
 
 FORMAT = 1
 """Of the JSON document; grows when its shape changes."""
@@ -409,17 +410,5 @@ class Plan:
 
 def document(plan: Plan) -> dict[str, Any]:
     """The plan as JSON knows it: objects, lists, texts and finite numbers; what is undefined is null."""
-    found: dict[str, Any] = _plain(asdict(plan))
+    found: dict[str, Any] = plain(plan)
     return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, str | int | float) else str(value)

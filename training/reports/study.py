@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from patchpact.scenarios.jsonable import plain
 from patchpact.training.folder import write_text, writing
 from patchpact.training.reports import charts, page
 from patchpact.training.reports.page import Table
@@ -54,7 +55,7 @@ def write_study_report(folder: str | Path) -> Verdict:
         (place / "tables").mkdir(exist_ok=True)
     for name, table in tables.items():
         write_text(place / "tables" / f"{name}.csv", as_csv(table))
-    write_text(place / "verdict.json", json.dumps(_plain(verdict.to_dict()), indent=1, ensure_ascii=False) + "\n")
+    write_text(place / "verdict.json", json.dumps(plain(verdict), indent=1, ensure_ascii=False) + "\n")
     write_text(place / "report.md", _markdown(study, verdict, tables))
     write_text(place / "report.html", _html(study, verdict, tables))
     return verdict
@@ -181,12 +182,3 @@ def _finite(band: Sequence[tuple[float, float]]) -> bool:
 
 def _short(text: str, limit: int = 34) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
-
-
-def _plain(value: object) -> object:
-    """For JSON, which knows no NaN."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

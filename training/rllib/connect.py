@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import ray
 import torch
 
 from patchpact.training.config import TrainConfig
 
-ATTEMPTS = 3
-"""How often ray is started here before its failure is told."""
+STARTS, PAUSE_S = 8, 5.0
+"""How often ray is started here before its failure is told, and seconds between tries."""
+TOO_SLOW = "timed out during startup"
+"""What ray says where its processes are not up within half a minute, which a busy machine may take."""
 ANSWER_S = 10.0
 """How long a cluster is given to answer."""
 
@@ -23,7 +29,6 @@ def start_ray(config: TrainConfig) -> None:
 
     Raises ``ValueError`` (one line) if no cluster answers there, or for a GPU that is not there.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if config.num_gpus_per_learner and not config.num_learners and not torch.cuda.is_available():
         raise ValueError(
             f"num_gpus_per_learner: torch sees no GPU in this machine ({torch.__version__});"
@@ -31,8 +36,7 @@ def start_ray(config: TrainConfig) -> None:
         )
     address = config.ray_address or os.environ.get("RAY_ADDRESS", "")
     if address in ("", "local"):
-        own = 1 + config.num_env_runners + config.num_learners
-        _start_here(own)
+        start_local(1 + config.num_env_runners + config.num_learners)
         there = float(ray.cluster_resources().get("GPU", 0))
         if config.num_learners * config.num_gpus_per_learner > there:
             ray.shutdown()
@@ -41,15 +45,16 @@ def start_ray(config: TrainConfig) -> None:
                 f" this machine has {there:g}; ask for fewer"
             )
     else:
-        _join(address, "ray_address" if config.ray_address else "RAY_ADDRESS")
+        join(address, "ray_address" if config.ray_address else "RAY_ADDRESS")
         _tell_what_is_missing(config, address)
 
 
-def _start_here(cpus: int) -> None:
-    """A ray of this process's own; ray gives up after 30 s, which a busy machine may take."""
-    for attempt in range(ATTEMPTS):
+def start_local(cpus: int) -> None:
+    """A ray of this process's own, whatever else runs on this machine, which under load may need several tries."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    for left in reversed(range(STARTS)):
+        before = _children()
         try:
-            # "local", lest ray joins a cluster that happens to run in this machine.
             ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -60,11 +65,26 @@ def _start_here(cpus: int) -> None:
             return
         except Exception as error:  # ray raises no kind of its own here
             ray.shutdown()
-            if "timed out during startup" not in str(error) or attempt == ATTEMPTS - 1:
+            if not left or TOO_SLOW not in str(error):
                 raise
+            for process in _children() - before:  # ray leaves what it had started
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(PAUSE_S)
 
 
-def _join(address: str, name: str) -> None:
+def _children() -> set[int]:
+    """Processes that this one started; empty where the system does not tell."""
+    try:
+        told = [(task / "children").read_text().split() for task in Path("/proc/self/task").iterdir()]
+    except OSError:
+        return set()
+    return {int(one) for processes in told for one in processes}
+
+
+def join(address: str, name: str) -> None:
+    """Join the cluster there. Raises ``ValueError``, which calls the setting by its name, if none answers."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     mend = "start one with `ray start --head`, or leave it out to train in this machine alone"
     host, _, port = address.rpartition(":")
     if address != "auto":

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import signal
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import ray
 
+from patchpact.training.rllib.connect import join, start_local
+
 Item = TypeVar("Item")
-STARTS, PAUSE_S = 8, 5.0
-TOO_SLOW = "timed out during startup"
-"""What ray says where its processes are not up within half a minute."""
 
 
 def hold(cpus: int = 1) -> None:
@@ -38,33 +33,13 @@ def held(cpus: int = 1) -> Iterator[None]:
         ray.shutdown()
 
 
-def _start(cpus: int | None) -> None:
-    """Start or join ray; a machine under load may need more than one try."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    where: dict[str, Any] = {}
-    if "RAY_ADDRESS" not in os.environ:  # a ray of our own, whatever else runs on this machine
-        where = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
-    for left in reversed(range(STARTS)):
-        before = _children()
-        try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
-            return
-        except Exception as error:  # ray's own, of no class of its own
-            if not left or TOO_SLOW not in str(error):
-                raise
-            for process in _children() - before:  # ray leaves what it had started
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            time.sleep(PAUSE_S)
-
-
-def _children() -> set[int]:
-    """Processes that this one started; empty where the system does not tell."""
-    try:
-        told = [(task / "children").read_text().split() for task in Path("/proc/self/task").iterdir()]
-    except OSError:
-        return set()
-    return {int(one) for processes in told for one in processes}
+def _start(cpus: int) -> None:
+    """Join the cluster that ``RAY_ADDRESS`` names, or start a ray of our own with so many CPUs."""
+    address = os.environ.get("RAY_ADDRESS", "")
+    if address in ("", "local"):
+        start_local(cpus)
+    else:
+        join(address, "RAY_ADDRESS")
 
 
 def spread(work: Callable[[Item], Any], items: Sequence[Item], jobs: int) -> Iterator[tuple[Item, Any]]:
@@ -82,7 +57,7 @@ def spread(work: Callable[[Item], Any], items: Sequence[Item], jobs: int) -> Ite
         RuntimeError: the work itself failed, with its traceback.
     """
     if not ray.is_initialized():
-        _start(None if "RAY_ADDRESS" in os.environ else jobs)
+        _start(jobs)
     try:
         task = ray.remote(num_cpus=1, max_retries=3)(work)
         waiting = {task.remote(item): item for item in items}

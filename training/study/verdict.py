@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +86,6 @@ class Verdict:
     not_tested: dict[str, str]
     registered: dict[str, Any] | None
     digest: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it in plain mappings and lists."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
