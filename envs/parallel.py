@@ -153,7 +153,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         chosen[:] = self._nothing()
         for name, action in actions.items():
             number = self._number[name]
-            chosen[number] = _whole(action, self._sizes[number])
+            chosen[number] = whole_action(action, self._sizes[number])
         before = self._motion_before()
         self.engine.step(self._actions)
         state = self.engine.state
@@ -259,7 +259,7 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         """Nothing to release."""
 
 
-def _whole(action: Any, size: int) -> int:
+def whole_action(action: Any, size: int) -> int:
     """The action's number; -1, which is never legal, for what is no whole number from 0 to ``size`` - 1."""
     try:
         number = index(action)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from operator import index
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +14,7 @@ from pettingzoo import ParallelEnv
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.records import TOTALS
+from patchpact.envs.parallel import whole_action
 from patchpact.envs.seeds import WorldSeeds
 from patchpact.envs.service_layout import SERVICE_ACTIONS, SERVICE_SIZE
 from patchpact.envs.service_view import STATE_WIDTH, Look, ServiceView
@@ -141,7 +141,7 @@ class ServicesEnv(ParallelEnv[str, Observation, int]):
         assert self._look is not None
         chosen = np.zeros((1, len(self._number)), np.int64)
         for name, action in actions.items():
-            chosen[0, self._number[name]] = _whole(action)
+            chosen[0, self._number[name]] = whole_action(action, len(SERVICE_ACTIONS))
         illegal = [not (0 <= a < len(mask) and mask[a]) for a, mask in zip(chosen[0], self._look.mask[0], strict=True)]
         welfare_keur = self._play_window(chosen)
         pairs = int(self.work.coupled_pairs()[0])
@@ -214,15 +214,6 @@ class ServicesEnv(ParallelEnv[str, Observation, int]):
     def close(self) -> None:
         """Release the core."""
         self.engine.close()
-
-
-def _whole(action: Any) -> int:
-    """The action's number; -1, which is never legal, for what is no whole number of an action."""
-    try:
-        number = index(action)
-    except TypeError:
-        return -1
-    return number if 0 <= number < len(SERVICE_ACTIONS) else -1
 
 
 def checked_penalty(coupling_keur: float) -> float:

@@ -12,6 +12,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def facts() -> dict[str, str | int]:
+    """What results say of the machine that they come from."""
+    return {
+        "cpus": cores(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
 def machine() -> str:
     """This machine in words: system, processor, cores that may be used, Python."""
     model = ""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 import shlex
 import sys
@@ -37,7 +36,7 @@ from patchpact.agents import policies as bundled
 from patchpact.agents.policies import PLANNERS, PRETRAINED, REFERENCES, Oracle, policy_names
 from patchpact.agents.policies.registry import PRETRAINED_FOLDER
 from patchpact.envs.core import cache
-from patchpact.scenarios.machine import cores
+from patchpact.scenarios.machine import facts
 from patchpact.training import story
 from patchpact.training.evaluate import agents_of, find_policy, play
 from patchpact.training.folder import RunError, claim, commit, replacing, write_text, writing
@@ -220,13 +219,7 @@ def _open(folder: Path, plan: Suite, cast: Sequence[Contestant], episodes: int |
         "planner_episodes": plan.file.planner_episodes,
         "yardstick_episodes": plan.file.yardstick_episodes,
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cpus": cores(),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-        },
+        "machine": facts() | {"numpy": np.__version__, "numba": numba.__version__},
     }
     write_text(file, json.dumps(manifest, indent=1))
 

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from patchpact.agents.roles import ROLES
+from patchpact.scenarios import CORE_ROLES, load_scenario
 from patchpact.training.federated.settings import MIN_TENANTS, FederatedConfig, check_delta
 
 TRAINING_SEEDS_START = 2**31
@@ -298,3 +300,11 @@ def _check(config: TrainConfig) -> None:
         if not isinstance(number, int | float) or not lowest <= number <= highest:
             shown = "reward" if name == "welfare_share" else name
             raise ValueError(f"{shown}: {number!r} is not a number from {lowest:g} to {highest:g}")
+
+
+def roles_played(config: TrainConfig) -> tuple[str, ...]:
+    """Roles that agents of the run's scenarios play, in the package's order."""
+    played = {agent.role for one in config.scenarios for agent in load_scenario(one, **config.overrides).agents}
+    if config.graphs:
+        played |= set(CORE_ROLES)
+    return tuple(role for role in ROLES if role in played)

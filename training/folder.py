@@ -162,11 +162,15 @@ class RunFolder:
         """Begin a run. Raises ``RunError`` if the folder has anything in it."""
         if (self.path / "config.json").exists():
             raise RunError(f"{self.path}: holds a run already; resume it or name another folder")
+        self.make()
+        write_text(self.path / "config.json", config.to_json())
+
+    def make(self) -> None:
+        """Make the folder. Raises ``RunError`` if there is something in it."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"{self.path}: is not an empty folder; name another one")
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "config.json", config.to_json())
 
     def config(self) -> TrainConfig:
         """The run's settings. Raises ``RunError`` where there is no run."""

@@ -28,7 +28,7 @@ from patchpact.scenarios import Scenario, load_scenario
 from patchpact.training import stats
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig
 from patchpact.training.evaluate import find_policy, play
-from patchpact.training.folder import RunError, RunFolder, replace_folder, write_text, writing
+from patchpact.training.folder import RunFolder, replace_folder, write_text
 
 ROLE = "service"
 SETTINGS_FILE = "services.json"
@@ -90,10 +90,7 @@ def _held(folder: RunFolder) -> Iterator[None]:
 
 
 def _create(folder: RunFolder, config: TrainConfig, coupling_keur: float) -> None:
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise RunError(f"{folder.path}: is not an empty folder; name another one")
-    with writing(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
+    folder.make()
     settings = {**asdict(config), "coupling_keur": coupling_keur}
     write_text(folder.path / SETTINGS_FILE, json.dumps(settings, indent=1) + "\n")
 

@@ -27,12 +27,15 @@ class Parser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read ``arguments``; an unknown option is answered with the closest one. Raises ``UsageError``."""
         found, left = self.parse_known_args(arguments)
+        self._refuse(left)
+        return found
+
+    def _refuse(self, left: Sequence[str]) -> None:
         if left:
             options = [option for action in self._actions for option in action.option_strings]
             close = get_close_matches(left[0].split("=")[0], options, 1)
             mend = f"did you mean {close[0]}?" if close else f"see {self.prog} --help"
             raise UsageError(f"unknown argument {left[0]}; {mend}")
-        return found
 
 
 class Part(Parser):
@@ -41,11 +44,7 @@ class Part(Parser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Read all of `args`. Raises ``UsageError``."""
         found, left = super().parse_known_args(args, namespace)
-        if left:
-            options = [option for action in self._actions for option in action.option_strings]
-            close = get_close_matches(left[0].split("=")[0], options, 1)
-            mend = f"did you mean {close[0]}?" if close else f"see {self.prog} --help"
-            raise UsageError(f"unknown argument {left[0]}; {mend}")
+        self._refuse(left)
         return found, []
 
 

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("ray")
 from patchpact.training import TrainConfig
+from patchpact.training.config import roles_played
 from patchpact.training.rllib.connect import start_ray
-from patchpact.training.rllib.trainer import build_config, roles_played
+from patchpact.training.rllib.trainer import build_config
 from patchpact.training.run import with_rollout_length
 
 CONFIG = TrainConfig(

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from patchpact.agents.policies.learned import new_policy_network
-from patchpact.agents.roles import ROLES, action_names
-from patchpact.scenarios import Scenario, load_scenario
-from patchpact.training.config import TrainConfig
+from patchpact.agents.roles import action_names
+from patchpact.scenarios import Scenario
+from patchpact.training.config import TrainConfig, roles_played
 from patchpact.training.imitation import TEACHER_SHARE, find_teacher, study_once
 
 STREAM = 0x1E55045
@@ -35,8 +35,7 @@ class ImitatingTrainer:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         self.teacher = find_teacher(config.imitate)
-        played = {agent.role for one in config.scenarios for agent in load_scenario(one, **config.overrides).agents}
-        self.roles = tuple(role for role in ROLES if role in played)
+        self.roles = roles_played(config)
         torch.set_num_threads(config.threads)
 
     def networks(self) -> States:

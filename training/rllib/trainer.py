@@ -19,9 +19,9 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.multi_rl_module import MultiRLModuleSpec
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from patchpact.agents.roles import ROLES, action_names
-from patchpact.scenarios import CORE_ROLES, load_scenario, scenario_ids
-from patchpact.training.config import TrainConfig
+from patchpact.agents.roles import action_names
+from patchpact.scenarios import load_scenario, scenario_ids
+from patchpact.training.config import TrainConfig, roles_played
 from patchpact.training.rllib.algorithm import BatchedPPO
 from patchpact.training.rllib.connect import start_ray
 from patchpact.training.rllib.learner import NegotiationLearner
@@ -30,14 +30,6 @@ from patchpact.training.rllib.runner import BatchedRunner, seed_streams
 from patchpact.training.rllib.spaces import Spaces, packed_space
 from patchpact.training.rllib.stock_environment import NegotiationEnv, module_of
 from patchpact.training.rllib.stock_runner import FreshWorldsRunner
-
-
-def roles_played(config: TrainConfig) -> tuple[str, ...]:
-    """Roles that agents of the run's scenarios play, in the package's order."""
-    played = {agent.role for one in config.scenarios for agent in load_scenario(one, **config.overrides).agents}
-    if config.graphs:
-        played |= set(CORE_ROLES)
-    return tuple(role for role in ROLES if role in played)
 
 
 def env_config(config: TrainConfig, roles: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 import json
-import platform
 import shlex
 import shutil
 import subprocess
@@ -31,7 +30,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from patchpact.envs.core import cache
-from patchpact.scenarios.machine import cores
+from patchpact.scenarios.machine import facts
 from patchpact.training.folder import RunError, claim, commit, write_text, writing
 from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
@@ -219,11 +218,7 @@ def _open(folder: Path, design: Design, form: str, command: str) -> None:
         "commits": list(dict.fromkeys([*manifest.get("commits", []), commit()])),
         "commands": list(dict.fromkeys([*manifest.get("commands", []), command])),
         "started": manifest.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "cpus": cores(),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-        },
+        "machine": facts(),
     }
     write_text(file, json.dumps(manifest, indent=1) + "\n")
 
