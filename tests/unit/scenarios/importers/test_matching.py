@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from patchpact.scenarios import ScenarioError
+from patchpact.scenarios.importers.image_names import ImageName
 from patchpact.scenarios.importers.mapping import RuleIndex, read_mapping
-from patchpact.scenarios.importers.matching import ImageName, Matching, match
+from patchpact.scenarios.importers.matching import Matching, match
 from patchpact.scenarios.importers.records import Component, GraphNode, RawFinding
 
 
