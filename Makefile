@@ -91,7 +91,7 @@ coverage: setup  ## do the intervals cover what they say: docs/coverage.csv
 	$(BIN)/python tools/coverage.py
 
 games: setup  ## is each bundled scenario worth playing: docs/games.md
-	$(BIN)/python tools/write_games.py 1024
+	$(BIN)/python tools/write_games.py 256
 
 mechanisms: setup  ## what beats each trivial strategy and what each mechanism moves: docs/mechanisms.md and two tables
 	$(BIN)/python tools/trivial_strategies.py

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import build_policy_network, build_value_network
+from patchpact.agents.policies.networks import build_policy_network, build_value_network
 from patchpact.agents.roles import action_names, layout
 from patchpact.scenarios import load_scenario
 from patchpact.training.config import TrainConfig

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import current_shape
 from patchpact.agents.policies.network import FlatValueNetwork, ObservationShape, ValueNetwork
+from patchpact.agents.policies.networks import current_shape
 from patchpact.agents.roles import ROLES, layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.truth import TRUTHS, hidden_truth

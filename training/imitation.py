@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from patchpact.agents.policies import Cast, Oracle, act_all, seat
-from patchpact.agents.policies.learned import LearnedPolicy, PlainNetwork, build_policy_network, with_memory
+from patchpact.agents.policies.learned import LearnedPolicy
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
+from patchpact.agents.policies.networks import PlainNetwork, build_policy_network, with_memory
 from patchpact.agents.roles import action_names, layout
 from patchpact.envs.core.records import TOTALS
 from patchpact.envs.vector import VectorEnv

@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from patchpact.agents.policies import act_all
-from patchpact.agents.policies.learned import LearnedPolicy, build_policy_network, with_memory
+from patchpact.agents.policies.learned import LearnedPolicy
+from patchpact.agents.policies.networks import build_policy_network, with_memory
 from patchpact.agents.roles import action_names
 from patchpact.envs import make_vec
 from patchpact.training.config import VALIDATION_SEEDS_START, TrainConfig

@@ -270,7 +270,7 @@ def test_an_anchor_holds_a_policy_where_it_starts(tmp_path: Path) -> None:
     """What it starts as is the same with and without; how far training takes it is not."""
     import torch
 
-    from patchpact.agents.policies.learned import leaning_network
+    from patchpact.agents.policies.networks import leaning_network
 
     drawn = states("it")
     start = leaning_network(action_names("it"), "rows", TINY.prior, 1.0)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from patchpact.agents.policies.learned import new_policy_network
+from patchpact.agents.policies.networks import new_policy_network
 from patchpact.agents.roles import action_names
 from patchpact.scenarios import Scenario
 from patchpact.training.config import TrainConfig, roles_played

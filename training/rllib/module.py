@@ -10,8 +10,8 @@ from ray.rllib.core.rl_module.apis.value_function_api import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
 from torch import Tensor, nn
 
-from patchpact.agents.policies.learned import build_value_network, leaning_network, new_policy_network
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
+from patchpact.agents.policies.networks import build_value_network, leaning_network, new_policy_network
 from patchpact.agents.roles import layout
 from patchpact.training.central import BEYOND_SIZE, CentralCritic
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import patchpact
-from patchpact.agents.policies.learned import current_shape
+from patchpact.agents.policies.networks import current_shape
 from patchpact.agents.roles import ROLE_INDEX, ROLES, layout
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.truth import TRUTHS, hidden_truth

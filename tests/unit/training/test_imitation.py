@@ -8,7 +8,7 @@ import torch
 
 from patchpact.agents.policies import make_policy, seat
 from patchpact.agents.policies.greedy import GREEDY
-from patchpact.agents.policies.learned import build_policy_network, with_memory
+from patchpact.agents.policies.networks import build_policy_network, with_memory
 from patchpact.agents.roles import action_names
 from patchpact.envs import make_vec
 from patchpact.training.config import TrainConfig

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from patchpact.agents.policies.learned import build_policy_network, load_policy, save_policy
+from patchpact.agents.policies.learned import load_policy, save_policy
+from patchpact.agents.policies.networks import build_policy_network
 from patchpact.agents.roles import ROLES, action_names, layout
 
 RNG = np.random.default_rng(0)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from patchpact.agents.policies import seat
-from patchpact.agents.policies.learned import build_policy_network, load_policy, save_policy, with_memory
+from patchpact.agents.policies.learned import load_policy, save_policy
 from patchpact.agents.policies.memory import MemoryPolicyNetwork
+from patchpact.agents.policies.networks import build_policy_network, with_memory
 from patchpact.agents.roles import action_names, layout
 from patchpact.envs import make_vec
 from patchpact.scenarios import load_scenario

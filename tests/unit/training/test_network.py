@@ -6,16 +6,16 @@ import torch
 
 from patchpact.agents.policies import act_all, seat
 from patchpact.agents.policies.greedy import GREEDY
-from patchpact.agents.policies.learned import (
+from patchpact.agents.policies.learned import LearnedPolicy
+from patchpact.agents.policies.network import MASKED_LOGIT, ActionHeads
+from patchpact.agents.policies.networks import (
     NETWORKS,
-    LearnedPolicy,
     build_policy_network,
     build_value_network,
     current_shape,
     lean_towards_gains,
     leaning_network,
 )
-from patchpact.agents.policies.network import MASKED_LOGIT, ActionHeads
 from patchpact.agents.roles import ROLES, action_names, layout
 from patchpact.envs import make_vec
 

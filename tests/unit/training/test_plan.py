@@ -388,7 +388,8 @@ def test_occlusion_of_a_linear_policy_is_exact() -> None:
 
 def test_a_learned_policy_plans_from_its_folder(tmp_path: Any) -> None:
     pytest.importorskip("torch")
-    from patchpact.agents.policies.learned import build_policy_network, lean_towards_gains, save_policy
+    from patchpact.agents.policies.learned import save_policy
+    from patchpact.agents.policies.networks import build_policy_network, lean_towards_gains
 
     networks, actions = {}, {}
     for role in ("it", "business", "vendor"):
