@@ -149,8 +149,34 @@ def test_module_and_export_agree_and_sampled_actions_are_legal(tmp_path: Path) -
                 exported = policies[role].logits(observation.numpy(), mask.numpy())
                 assert np.allclose(output["action_dist_inputs"].numpy(), exported, atol=1e-5)
         assert seen >= 4 * 16
+        runner.begin(Piece(0, 7, 0))
+        (alone,) = runner.sample()
+        kept = {
+            role: {name: column.clone() for name, column in rows.items()} for role, rows in alone.policy_batches.items()
+        }
+        runner.begin(Piece(0, 7, 0))
+        first, second = runner.sample(num_timesteps=alone.env_steps() + 1)
+        for role, columns in kept.items():
+            assert all(torch.equal(first.policy_batches[role][name], column) for name, column in columns.items())
+        assert not torch.equal(first.policy_batches["it"]["obs"][:8], second.policy_batches["it"]["obs"][:8])
     finally:
         trainer.close()
+
+
+def test_what_cannot_be_built_leaves_no_ray_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    from patchpact.training.rllib import trainer
+
+    class Broken:
+        def build_algo(self) -> None:
+            raise RuntimeError("no memory")
+
+    monkeypatch.setattr(trainer, "build_config", lambda *_: Broken())
+    if ray.is_initialized():
+        pytest.skip("another test holds ray")
+    with pytest.raises(RuntimeError, match="no memory"):
+        trainer.Trainer(with_rollout_length(TINY))
+    assert not ray.is_initialized()
 
 
 def start(config: TrainConfig, resuming: bool = False) -> "subprocess.Popen[str]":
