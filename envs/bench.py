@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from patchpact.envs.core.engine import Engine
 from patchpact.envs.parallel import PatchpactEnv
-from patchpact.scenarios import PARAMETERS, Scenario, generate
+from patchpact.scenarios import CORE_ROLES, PARAMETERS, Scenario, generate
 
 STEPS_PER_CALL = 32
 SERVICES = (10, 30, 100, 300, 1000, 3000, 10_000)
@@ -124,23 +125,49 @@ def bench_scale(scenario: Scenario, services: Sequence[int] = SERVICES, seconds:
 
 
 def bench_tables(scenario: Scenario, num_envs: int = 256, seconds: float = 5.0, turns: int = 50) -> dict[str, Any]:
-    """Speed of the core with all measured tables looked up, relative to none, on one thread.
+    """Speed of the core with all measured tables looked up, relative to none; see ``_beside``.
+
+    The game differs too: where tables stand for modules' play, that play is not computed. ``scenario`` names the world,
+    whose switches of tables are set, all else is as it is.
+
+    Returns:
+        ``scenario``, ``tables`` (how many) and what ``_beside`` gives.
+    """
+    sides = [scenario.with_parameters(**dict.fromkeys(TABLES, on)) for on in (True, False)]
+    return {"scenario": scenario.id, "tables": len(TABLES)} | _beside(sides[0], sides[1], num_envs, seconds, turns)
+
+
+def bench_roles(scenario: Scenario, num_envs: int = 256, seconds: float = 5.0, turns: int = 50) -> dict[str, Any]:
+    """Speed of the core with all roles, relative to that of the first three on the same graph; see ``_beside``.
+
+    Without the others there are no modules, no disclosure and no audits.
+
+    Returns:
+        ``scenario``, ``agents`` and ``core_agents`` (how many act) and what ``_beside`` gives.
+    """
+    few = tuple(agent for agent in scenario.agents if agent.role in CORE_ROLES)
+    core = replace(scenario, agents=few).with_parameters(modules_enabled=False, disclosure_enabled=False)
+    said = {"scenario": scenario.id, "agents": len(scenario.agents), "core_agents": len(few)}
+    return said | _beside(scenario, core, num_envs, seconds, turns)
+
+
+def _beside(one: Scenario, other: Scenario, num_envs: int, seconds: float, turns: int) -> dict[str, Any]:
+    """Speed of the core on one scenario relative to another, on one thread.
 
     Both play in turns, one first and then the other, and processor time is counted, so that other work on the
-    machine tells little. The game differs too: where tables stand for modules' play, that play is not computed.
+    machine tells little.
 
     Args:
-        scenario: its switches of tables are set, all else is as it is.
+        one, other: what is played.
         num_envs: worlds side by side.
         seconds: processor time for all of it, about.
         turns: pairs of measurements, at least 2.
 
     Returns:
-        ``scenario``, ``tables`` (how many), ``env_steps_per_cpu_second_with`` and ``_without``, the median ``ratio`` of
-        them over turns, and ``ratio_low`` and ``ratio_high``, its quartiles.
+        ``env_steps_per_cpu_second_with`` (of the one) and ``_without`` (of the other), the median ``ratio`` of them over
+        turns, and ``ratio_low`` and ``ratio_high``, its quartiles.
     """
-    sides = [scenario.with_parameters(**dict.fromkeys(TABLES, on)) for on in (True, False)]
-    engines = [Engine([side], num_envs, threads=1) for side in sides]
+    engines = [Engine([side], num_envs, threads=1) for side in (one, other)]
     actions = [np.zeros((num_envs, engine.num_agents), np.int64) for engine in engines]
     done = [0, 0]
 
@@ -164,8 +191,6 @@ def bench_tables(scenario: Scenario, num_envs: int = 256, seconds: float = 5.0, 
     speeds = turns * steps * num_envs / spent.sum(0)
     low, ratio, high = np.quantile(spent[:, 1] / spent[:, 0], (0.25, 0.5, 0.75))
     return {
-        "scenario": scenario.id,
-        "tables": len(TABLES),
         "env_steps_per_cpu_second_with": float(speeds[0]),
         "env_steps_per_cpu_second_without": float(speeds[1]),
         "ratio": float(ratio),

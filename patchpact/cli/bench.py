@@ -18,20 +18,22 @@ from patchpact.cli.output import print_json, table
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("what", choices=("core", "env", "train", "scale", "tables", "serve"), help="what is measured")
+    parser.add_argument(
+        "what", choices=("core", "env", "train", "scale", "tables", "roles", "serve"), help="what is measured"
+    )
     parser.add_argument(
         "--scenario",
         action="append",
         default=[],
         metavar="S",
-        help="may be repeated (default boutique-v1, for tables symbiosis-v1)",
+        help="may be repeated (default boutique-v1, for tables and roles symbiosis-v1)",
     )
     parser.add_argument(
         "--num-envs",
         type=whole_number(1),
         default=256,
         metavar="N",
-        help="worlds side by side, core, train and tables (default 256)",
+        help="worlds side by side, core, train, tables and roles (default 256)",
     )
     parser.add_argument(
         "--threads",
@@ -61,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     from patchpact.scenarios.machine import cores
 
     rows: list[dict[str, Any]] = []
-    for scenario in args.scenario or ["symbiosis-v1" if args.what == "tables" else "boutique-v1"]:
+    for scenario in args.scenario or ["symbiosis-v1" if args.what in ("tables", "roles") else "boutique-v1"]:
         world = load_scenario(scenario, **dict(args.settings))
         if args.what == "core":
             threads = args.threads or cores()
@@ -70,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
             rows += bench.bench_scale(world, seconds=args.seconds)
         elif args.what == "tables":
             rows.append(bench.bench_tables(world, num_envs=args.num_envs, seconds=args.seconds))
+        elif args.what == "roles":
+            rows.append(bench.bench_roles(world, num_envs=args.num_envs, seconds=args.seconds))
         elif args.what == "serve":
             from patchpact.ecosystem.service.load import bench_serve
 

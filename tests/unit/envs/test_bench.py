@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from patchpact.envs.bench import SERVICES, TABLES, bench_scale, bench_tables
+from patchpact.envs.bench import SERVICES, TABLES, bench_roles, bench_scale, bench_tables
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import load_scenario
 from patchpact.scenarios.tables import FOLDER
@@ -39,6 +39,17 @@ def test_tables_are_measured_in_pairs():
     row = bench_tables(load_scenario("symbiosis-v1"), num_envs=4, seconds=0.1, turns=4)
     assert row["tables"] == len(TABLES)
     assert 0.0 < row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+
+
+def test_roles_are_measured_in_pairs():
+    row = bench_roles(load_scenario("symbiosis-v1"), num_envs=4, seconds=0.1, turns=4)
+    assert (row["agents"], row["core_agents"]) == (11, 9)
+    assert 0.0 < row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
+
+
+@pytest.mark.slow
+def test_with_all_roles_the_core_keeps_six_tenths_of_its_speed():
+    assert bench_roles(load_scenario("symbiosis-v1"), num_envs=32, seconds=4.0, turns=100)["ratio"] >= 0.6
 
 
 @pytest.mark.slow
