@@ -72,6 +72,7 @@ bench: setup  ## speed of the core, of the PettingZoo face and of training
 	$(BIN)/patchpact bench env
 	$(BIN)/patchpact bench scale
 	$(BIN)/patchpact bench tables
+	$(BIN)/patchpact bench roles
 	$(BIN)/patchpact bench train
 
 bench-peers: setup  ## patchpact and its peers by turns, each peer in its own environment (gigabytes): docs/peers.md

@@ -127,8 +127,7 @@ def bench_scale(scenario: Scenario, services: Sequence[int] = SERVICES, seconds:
 def bench_tables(scenario: Scenario, num_envs: int = 256, seconds: float = 5.0, turns: int = 50) -> dict[str, Any]:
     """Speed of the core with all measured tables looked up, relative to none; see ``_beside``.
 
-    The game differs too: where tables stand for modules' play, that play is not computed. ``scenario`` names the world,
-    whose switches of tables are set, all else is as it is.
+    The game differs too: where tables stand for modules' play, that play is not computed.
 
     Returns:
         ``scenario``, ``tables`` (how many) and what ``_beside`` gives.
@@ -164,8 +163,8 @@ def _beside(one: Scenario, other: Scenario, num_envs: int, seconds: float, turns
         turns: pairs of measurements, at least 2.
 
     Returns:
-        ``env_steps_per_cpu_second_with`` (of the one) and ``_without`` (of the other), the median ``ratio`` of them over
-        turns, and ``ratio_low`` and ``ratio_high``, its quartiles.
+        ``env_steps_per_cpu_second_with`` (of the one) and ``_without`` (of the other), the median ``ratio`` of them
+        over turns, and ``ratio_low`` and ``ratio_high``, its quartiles.
     """
     engines = [Engine([side], num_envs, threads=1) for side in (one, other)]
     actions = [np.zeros((num_envs, engine.num_agents), np.int64) for engine in engines]
