@@ -1,6 +1,6 @@
 """Measure speed: of the compiled core (`core`), of the PettingZoo face (`env`), of training (`train`), of the core on
 drawn graphs from 10 to 10,000 services (`scale`), of the core with all measured tables looked up and with none
-(`tables`), or of the service to tenants over HTTP (`serve`).
+(`tables`), with all roles and with the first three (`roles`), or of the service to tenants over HTTP (`serve`).
 
 Random legal actions are drawn (but for `train`), observations and masks are written, and worlds start anew as they
 end. An env-step is one step of one world, in which all agents act. `train` sets the batched runner beside RLlib's own
