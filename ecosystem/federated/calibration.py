@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,7 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
         "delta": ledger.delta,
         "ledger": str(account),
     }
-    _write(out, said)
+    replace_text(out, json.dumps(said, indent=1, allow_nan=False) + "\n")
     notes = [
         f"markets drawn like what was released from {data.name} (epsilon {args.epsilon:g}), no person's data in them",
     ]
@@ -149,10 +148,6 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
         print(f"{data}: some lines repeat a person and are left out", file=sys.stderr)
     print(f"{out}: written; epsilon {ledger.spent():.4g} of {ledger.budget_epsilon:g} is spent", file=sys.stderr)
     return market_like(measured), notes
-
-
-def _write(file: Path, said: Mapping[str, Any]) -> None:
-    replace_text(file, json.dumps(said, indent=1, allow_nan=False) + "\n")
 
 
 def _progress(done: int, of: int) -> None:

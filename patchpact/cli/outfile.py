@@ -7,7 +7,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from patchpact.cli.arguments import UsageError
-from patchpact.scenarios.writing import replace_text
 
 
 def out_file(name: str, suffixes: Collection[str], option: str = "--out") -> Path:
@@ -28,6 +27,8 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         UsageError: one line, for a full disk or a folder that cannot be written.
     """
+    from patchpact.scenarios.writing import replace_text
+
     try:
         replace_text(path, text)
     except OSError as error:

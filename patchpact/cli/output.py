@@ -9,11 +9,11 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from patchpact.scenarios.jsonable import plain
-
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON; numbers that JSON does not know (nan, infinity) become null."""
+    from patchpact.scenarios.jsonable import plain
+
     print(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False))
 
 

@@ -8,7 +8,6 @@ episodes and the design's criteria by code. --small checks the plumbing in minut
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +139,7 @@ def _same(args: argparse.Namespace, folder: Path) -> None:
 
 def _say(args: argparse.Namespace, verdict: Verdict) -> None:
     if args.json:
-        print(json.dumps(verdict_as_json(verdict), indent=1, ensure_ascii=False))
+        print_json(verdict)
         return
     rows = [{"claim": one.id, "title": one.title, "verdict": one.verdict, "why": one.why} for one in verdict.rulings]
     rows += [
@@ -149,13 +148,6 @@ def _say(args: argparse.Namespace, verdict: Verdict) -> None:
     print(table([{**row, "why": _short(row["why"])} for row in rows]))
     for line in (*verdict.obstacles, *verdict.notes):
         print(f"- {line}")
-
-
-def verdict_as_json(verdict: Verdict) -> object:
-    """A verdict in what JSON knows."""
-    from patchpact.scenarios.jsonable import plain
-
-    return plain(verdict)
 
 
 def _short(text: str, limit: int = 70) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from patchpact.agents.roles.ledger import NETWORKS
-from patchpact.training.reports.page import NOTHING, Column, Figure, Table, interval, number
+from patchpact.training.reports.page import NOTHING, Column, Figure, Table, number
+from patchpact.training.reports.pieces import estimated
 from patchpact.training.stats import Estimate
 from patchpact.training.study.design import GAIN, GINI, LEARNED
 from patchpact.training.study.effects import Effect, Weights, differences, effect
@@ -119,17 +120,16 @@ def arms(study: Study) -> Table:
 def broken(study: Study, arm: str) -> str:
     """Whether an arm has broken down by the criteria: ``broken down``, ``stands``, or ``unclear``."""
     failure = study.design.file.criteria.failure
-    share, part = failure.gain_share, failure.participation_share
     known = study.design.file.measures
 
-    def above(share: float, measure: str) -> Estimate:
+    def above(part_of_full: float, measure: str) -> Estimate:
         level: dict[tuple[str, str], float] = {(arm, LEARNED): 1.0}
-        level["full", LEARNED] = level.get(("full", LEARNED), 0.0) - share
+        level["full", LEARNED] = level.get(("full", LEARNED), 0.0) - part_of_full
         return _of(study, level, measure)
 
-    short = [above(share, GAIN)]
+    short = [above(failure.gain_share, GAIN)]
     if "participation" in known:
-        short.append(above(part, "participation"))
+        short.append(above(failure.participation_share, "participation"))
     if "insolvent" in known:
         ruined = _of(study, {(arm, LEARNED): -1.0}, "insolvent")
         most = failure.insolvent_share * failure.firms
@@ -226,8 +226,7 @@ def _seeds(study: Study, *arms: str) -> str:
 
 def _figure(estimate: Estimate) -> Figure:
     largest = max((abs(value) for value in estimate if math.isfinite(value)), default=0.0)
-    digits = 1 if largest >= 10.0 else 3
-    return Figure(number(estimate.value, digits), interval(estimate.low, estimate.high, digits))
+    return estimated(estimate, 1 if largest >= 10.0 else 3)
 
 
 def _shaded(table: Table, key: str) -> Table:

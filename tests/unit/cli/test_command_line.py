@@ -269,3 +269,9 @@ def test_check_game_tells_by_its_status(
     game = json.loads(capsys.readouterr().out)["game"]
     assert game["episodes"] == 4
     assert game["scores"]["greedy"]["score"] is None
+
+
+@pytest.mark.parametrize("command", ["benchmark", "evaluate", "plan", "report", "study"])
+def test_help_loads_no_world(command: str) -> None:
+    said = "import sys; from patchpact.cli.main import main; main(sys.argv[1:]); assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", said, command, "--help"], check=True, capture_output=True)

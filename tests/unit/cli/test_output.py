@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from patchpact.cli.output import plain, print_json, shown, table
+from patchpact.cli.output import print_json, shown, table
+from patchpact.scenarios.jsonable import plain
 
 ROWS = [
     {"policy": "random", "welfare_keur": -1234.5678},
