@@ -174,6 +174,7 @@ def test_a_training_leaves_a_folder_that_plays_and_repeats_itself(tmp_path: Path
     assert rows[-1]["policy"] == str(folder)
     assert json.loads((folder / "services.json").read_text())["coupling_keur"] == 1.0
     load_service_policy(folder)
-    assert {file.name for file in folder.iterdir()} == {"services.json", "progress.csv", "policy", "evaluation.json"}
+    kept = {file.name for file in folder.iterdir() if file.name != ".lock"}
+    assert kept == {"services.json", "progress.csv", "policy", "evaluation.json"}
     with pytest.raises(RunError, match="not an empty folder"):
         train_services(config, progress=False)
