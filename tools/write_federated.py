@@ -58,6 +58,10 @@ def results(measured: Table) -> str:
         table(by_cell("uplift_rmse", True), markdown=True),
         "Gap of the shares targeted between the protected group and the others:",
         table(by_cell("parity_gap", False), markdown=True),
+        "Share of tenants whose own gap passes 0.1 (of few persons a gap is also chance):",
+        table(by_cell("uneven_share", False), markdown=True),
+        "Value realised where every tenant treats of each group the same share, those who are told to gain most:",
+        table(by_cell("even_value_share", True), markdown=True),
         "Share of the incentives' pool that goes to others than without noise and with other persons held back:",
         table(by_cell("misallocated_share", False), markdown=True),
         "Advantage of membership inference, with 95% intervals, and what all of ε allows at most (they see the model, a"

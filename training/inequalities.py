@@ -12,6 +12,8 @@ k€ a window.
 - Always proving dies iff a proof costs more than it brings, b (1 - haircut) of a claimed level.
 - The highest module price dies iff firms' demand is elastic there: a lower price earns the platform more.
 - Pooling without noise dies iff the expected harm of leaks is above what measurement brings.
+- Targeting all by gain, or all evenly, dies iff what evenness costs is above the expected harm of complaints for some
+  firms and below it for others.
 """
 
 from __future__ import annotations
@@ -202,3 +204,20 @@ def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterato
         ratio = harm / total if total > 0.0 else math.inf
         name = "leaks of pooled data without noise cost so many times what measurement brings"
         yield _row(name, _exact(ratio), "> 1", ratio > 1.0)
+    if p["responsibility_enabled"] and p["pooling_enabled"]:
+        share = _by_gain(scenario, sc, firms)
+        yield _row("share of firms that targeting by gain pays", _exact(share), "in (0, 1)", 0.0 < share < 1.0)
+
+
+def _by_gain(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> float:
+    """Of the firms, all of which measure, how many lose more by targeting evenly than by complaints."""
+    p = scenario.parameters
+    place = int(sc["epsilon_start"]) * POOL_SIZES + min(len(firms), POOL_SIZES) - 1
+    costs = float(sc["measurement_uplift"]) * float(sc["curve"][place] - sc["even_curve"][place])
+    trust = float(p["trust_loss_breach"]) * min(float(p["parity_keur"]) / float(p["trust_breach_keur"]), 1.0)
+    chance = float(p["parity_complaint"]) * float(sc["uneven"][place])
+    pays = [
+        costs * margin > chance * (float(p["parity_keur"]) + _lost_trust(scenario, trust, margin))
+        for margin in (_margin(scenario, firm) for firm in firms)
+    ]
+    return sum(pays) / len(pays)

@@ -38,6 +38,9 @@ class Stance:
         rebate: whether the insurer rebates premiums.
         shade: whether reports are shaded.
         prove: whether firms prove their claims.
+        reports: how much of their data firms let into pooled measurement, as in the levers.
+        even: whether firms target groups evenly.
+        incentive: what the platform pays for data, as in its levers.
     """
 
     name: str = "stewards"
@@ -51,6 +54,9 @@ class Stance:
     rebate: bool = True
     shade: bool = False
     prove: bool = True
+    reports: str = "all"
+    even: bool = True
+    incentive: str = "some"
 
 
 STEWARDS = Stance()
@@ -66,6 +72,8 @@ STANCES: tuple[Stance, ...] = (
     replace(STEWARDS, name="stewards-no-modules", modules=()),
     replace(STEWARDS, name="stewards-no-effort", effort=0),
     replace(STEWARDS, name="stewards-full-effort", effort=4),
+    replace(STEWARDS, name="stewards-few-reports", reports="quarter"),
+    replace(STEWARDS, name="stewards-by-gain", even=False),
 )
 
 
@@ -108,7 +116,8 @@ class Stewards(BatchPolicy):
             always.append(f"audit:{stance.audit}")
         elif self.role == "business":
             always += [f"effort:{stance.effort}", f"insure:{'on' if stance.insure else 'off'}"]
-            always.append(f"prove:{'on' if stance.prove else 'off'}")
+            always += [f"prove:{'on' if stance.prove else 'off'}", f"reports:{stance.reports}"]
+            always += [f"targeting:{'even' if stance.even else 'gain'}", f"incentive:{stance.incentive}"]
         levers = [np.full(len(seen), self._number[name], np.int64) for name in always]
         if self.role == "business":
             levers.append(self._claim(seen))

@@ -3,7 +3,9 @@
 Sees the true revenue of its own flows. Several businesses (tenants) may share one world. Where disclosure, insurance
 or the platform's modules are part of the game it is a firm with a true and a claimed level of security and ESG, may
 insure itself and subscribe to modules; the platform's own firm sets their price and its support hours. Its impact
-report is public; a shaded one makes its revenue look larger than it is.
+report is public; a shaded one makes its revenue look larger than it is. Where measurement is pooled by choice, a firm
+says how much of its data enters and whether it targets a protected group as often as others, and the platform what it
+pays for data.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ LEVELS = 5
 MODULES = ("scan", "prioritise", "patch_bot", "measurement", "esg_report", "forecast", "placebo")
 SCAN, PRIORITISE, PATCH_BOT, MEASUREMENT, ESG_REPORT, FORECAST, PLACEBO = (1 << n for n in range(len(MODULES)))
 """Bits of a firm's subscriptions."""
+REPORT_SHARES = (0.25, 0.5, 1.0)
+"""Of a firm's data that enters pooled measurement, by the level of its lever ``reports``."""
+ALL_REPORTS = len(REPORT_SHARES) - 1
 _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("patching", ("night_hours", "freeze", "disclose:none", "disclose:range", "disclose:exact"), "night"),
     ("report", REPORTS, REPORT_KINDS[0]),
@@ -34,10 +39,27 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("support", ("support:none", "support:some", "support:full"), "pool"),
     ("epsilon", ("epsilon:0.5", "epsilon:1", "epsilon:2", "epsilon:4", "epsilon:8", "epsilon:none"), "uplift"),
     ("prove", ("prove:off", "prove:on"), "proof"),
+    ("reports", ("reports:quarter", "reports:half", "reports:all"), "uplift"),
+    ("targeting", ("targeting:gain", "targeting:even"), "parity"),
+    ("incentive", ("incentive:none", "incentive:some", "incentive:full"), "incentive"),
 )
 LEVERS = tuple(lever for _, levers, _ in _GROUPS for lever in levers)
 LEVER_KINDS = tuple(kind for _, levers, kind in _GROUPS for _ in levers)
-_REPORT, _STANDING, _INSURANCE, _CLAIM, _EFFORT, _MODULE, _PRICE, _SUPPORT, _EPSILON, _PROVE = (
+(
+    _REPORT,
+    _STANDING,
+    _INSURANCE,
+    _CLAIM,
+    _EFFORT,
+    _MODULE,
+    _PRICE,
+    _SUPPORT,
+    _EPSILON,
+    _PROVE,
+    _REPORTS,
+    _TARGETING,
+    _PAY,
+) = (
     sum(len(levers) for _, levers, _ in _GROUPS[:place]) for place in range(1, len(_GROUPS))
 )  # the first lever of each group
 _TIERS = _PROVE - _EPSILON
@@ -94,6 +116,13 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
             discloses and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
         )
     selling = offered and platform
+    pooling = offered and sc.pooling_enabled
+    for level in range(3):
+        mask[LEVER_START + _REPORTS + level] = pooling and a.reports != level and a.reports_moved == 0
+        paying = pooling and platform
+        mask[LEVER_START + _PAY + level] = paying and w.incentive_level != level and w.incentive_moved == 0
+    for even in range(2):
+        mask[LEVER_START + _TARGETING + even] = pooling and a.even != even and a.even_moved == 0
     for on in range(2):
         provable = discloses and sc.proofs_enabled
         mask[LEVER_START + _PROVE + on] = provable and a.proving != on and a.proving_moved == 0
@@ -152,7 +181,7 @@ def _publish(S, st, k, i, sc, w, a):  # type: ignore[no-untyped-def]
 
 @compiled
 def _set_firm(w, a, lever):  # type: ignore[no-untyped-def]
-    """Insurance, claims, effort, subscriptions; for the platform its price and support level."""
+    """Insurance, claims, effort, subscriptions, data; for the platform its price, support and what it pays for data."""
     if lever < _CLAIM:
         a.insured = lever - _INSURANCE
         a.insurance_moved = 1
@@ -174,6 +203,15 @@ def _set_firm(w, a, lever):  # type: ignore[no-untyped-def]
     elif lever < _PROVE:
         w.epsilon = lever - _EPSILON
         w.epsilon_moved = 1
-    else:
+    elif lever < _REPORTS:
         a.proving = lever - _PROVE
         a.proving_moved = 1
+    elif lever < _TARGETING:
+        a.reports = lever - _REPORTS
+        a.reports_moved = 1
+    elif lever < _PAY:
+        a.even = lever - _TARGETING
+        a.even_moved = 1
+    else:
+        w.incentive_level = lever - _PAY
+        w.incentive_moved = 1

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 AGENDA_ROWS = 16
 ENTITY_SLOTS = 8
 MODES = ("full", "canary", "mitigate", "emergency")
@@ -167,6 +167,10 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("gone", "1 where this firm is insolvent; for other roles the share of firms that are"),
     _share("proposer_market", "1 where the market agent proposes the motion"),
     _share("proposer_esg", "1 where the auditor does"),
+    # since version 3: what enters pooled measurement, and what it is used for
+    _share("reports", "share of its data that this firm lets into pooled measurement; for other roles the firms' mean"),
+    _share("even", "1 where this firm targets groups evenly; for other roles the share of firms that do"),
+    _share("incentive", "what the platform pays for data: 0, 0.5 or 1"),
 )
 
 ROW_WIDTH = len(ROW_FEATURES)

@@ -48,14 +48,18 @@ NETWORK_OF_KIND: dict[str, str] = {
     "penalty": "governance",  # a false or missing disclosure, firm to outside
     "bounty": "governance",  # the auditor's share of penalties
     "bid": "governance",  # second price paid for the right to propose
+    "incentive": "value",  # platform to firm, for what its data adds to pooled measurement
+    "parity": "responsibility",  # firm to those it targets less often for their group (damage, as of a leak)
 }
 RESTS_ON: dict[str, str] = {
     "leak": "value",
+    "parity": "value",
     "penalty": "responsibility",
     "bounty": "responsibility",
     "reputation": "governance",
 }
-"""Kinds that need what another network brings about: without pooled data nothing leaks, without claims and reports
+"""Kinds that need what another network brings about: without pooled data nothing leaks and nobody is
+targeted by it, without claims and reports
 there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their
 own switch is on."""
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)

@@ -21,6 +21,7 @@ from patchpact.ecosystem.federated.measure import NO_NOISE, Settings, measure, n
 from patchpact.ecosystem.federated.model import examples, uplift
 from patchpact.ecosystem.federated.noise import SeededNoise
 from patchpact.ecosystem.federated.persons import Bools, Floats, Persons
+from patchpact.ecosystem.federated.released import PARITY_LIMIT
 
 Row = dict[str, str | int | float]
 TIERS: tuple[float | None, ...] = (0.5, 1.0, 2.0, 4.0, 8.0, None)
@@ -54,6 +55,10 @@ class _Judged:
     rmse: float
     share: float
     gap: float
+    even_share: float
+    """The value's share where each tenant treats its protected group as often as the others."""
+    uneven: float
+    """Share of tenants in which the two are treated so differently that ``PARITY_LIMIT`` is passed."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,35 @@ class _Fresh:
         told = uplift(weights, self.persons)
         chosen = worth_treating(told, order_eur, self.settings)
         group = self.persons.group
+        tenants = [np.flatnonzero(self.persons.tenant == i) for i in range(len(self.persons.tenants))]
+        even = np.zeros(len(told), bool)
+        for own in tenants:
+            even[own] = treat_evenly(told[own], chosen[own], group[own])
+        gaps = [parity_gap(chosen[own], group[own]) for own in tenants]
         return _Judged(
             float(np.sqrt(np.mean((told - self.gain) ** 2))),
             self.value(chosen) / self.best(),
-            float(abs(chosen[group].mean() - chosen[~group].mean())),
+            parity_gap(chosen, group),
+            self.value(even) / self.best(),
+            float(np.mean([gap > PARITY_LIMIT for gap in gaps])),
         )
+
+
+def parity_gap(treated: Bools, group: Bools) -> float:
+    """How far the shares treated lie apart, between the protected group and the others; 0 where one has nobody."""
+    if group.all() or not group.any():
+        return 0.0
+    return float(abs(treated[group].mean() - treated[~group].mean()))
+
+
+def treat_evenly(told: Floats, chosen: Bools, group: Bools) -> Bools:
+    """As many as were chosen, but of each group the same share: those who are told to gain most ``(persons,)``."""
+    even = np.zeros(len(told), bool)
+    for one in (group, ~group):
+        places = np.flatnonzero(one)
+        best = places[np.argsort(-told[places], kind="stable")]
+        even[best[: round(float(chosen.mean()) * len(places))]] = True
+    return even
 
 
 def run_study(
@@ -122,6 +151,8 @@ COLUMNS = (
     "alone_value_share",
     "treat_all_value_share",
     "parity_gap",
+    "even_value_share",
+    "uneven_share",
     "misallocated_share",
 )
 
@@ -153,7 +184,16 @@ def _one(
         judged = fresh.judge(measured.trained.weights, measured.order_eur)
         payments[tier] = np.array(incentives_cents(list(measured.scores), 1_000_000)) / 1e6
         spent = math.inf if ledger is None else ledger.spent()
-        results[tier] = [spent, judged.rmse, judged.share, alone, all_treated, judged.gap]
+        results[tier] = [
+            spent,
+            judged.rmse,
+            judged.share,
+            alone,
+            all_treated,
+            judged.gap,
+            judged.even_share,
+            judged.uneven,
+        ]
     for tier in TIERS:
         results[tier].append(float(0.5 * np.abs(payments[tier] - payments[None]).sum()))
     return results

@@ -10,7 +10,7 @@ takes away, and what the others then see:
 
 from __future__ import annotations
 
-from patchpact.agents.roles.business import PATCH_BOT, PLACEBO
+from patchpact.agents.roles.business import ALL_REPORTS, PATCH_BOT, PLACEBO
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.switches import auditing, disclosing, offering
 from patchpact.envs.core import credit, disclosure, insurance, modules, trust
@@ -27,13 +27,15 @@ def start(S, st, k):  # type: ignore[no-untyped-def]
     w.premium_tier = w.rebate = w.capital_level = w.audit_level = w.demand_level = w.support_level = 0
     w.module_price_level = 1
     w.epsilon = sc.epsilon_start
+    w.incentive_level = 0
     w.severity = w.fine_factor = 1.0
     w.joined = 0.0
     w.trust_mean = w.participation = w.insolvent = w.gap_mean = w.value_created_keur = 0.0
     for i in range(sc.na):
         agent = st.agent[k, i]
         agent.shaded = agent.bid = agent.claim = agent.effort_level = agent.insured = agent.modules = agent.proving = 0
-        agent.gone = agent.caught = agent.audited = 0
+        agent.gone = agent.caught = agent.audited = agent.even = 0
+        agent.reports = ALL_REPORTS
         agent.intensity = 1
         agent.trust = sc.trust_start
         agent.rating = NO_RATING
@@ -47,12 +49,13 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     w.premium_moved = w.rebate_moved = w.capital_moved = w.audit_moved = 0
-    w.demand_moved = w.price_moved = w.support_moved = w.epsilon_moved = 0
+    w.demand_moved = w.price_moved = w.support_moved = w.epsilon_moved = w.incentive_moved = 0
     joined = 0
     for i in range(sc.na):
         agent = st.agent[k, i]
         agent.reported = agent.audited = agent.breach = 0
         agent.claim_moved = agent.effort_moved = agent.insurance_moved = agent.module_moved = agent.proving_moved = 0
+        agent.reports_moved = agent.even_moved = 0
         agent.credits = sc.credits_per_window
         agent.negligence = 0.0
         if not S.agent[sc.a0 + i].firm:

@@ -16,6 +16,7 @@ PREMIUM, CLAIM, REBATE = (KIND_INDEX[n] for n in ("premium", "claim", "rebate"))
 COMPLIANCE, FILING, REPUTATION = (KIND_INDEX[n] for n in ("compliance", "filing", "reputation"))
 LEAK, MANDATE, PROOF = (KIND_INDEX[n] for n in ("leak", "mandate", "proof"))
 AUDIT, PENALTY, BOUNTY, BID = (KIND_INDEX[n] for n in ("audit", "penalty", "bounty", "bid"))
+INCENTIVE, PARITY = (KIND_INDEX[n] for n in ("incentive", "parity"))
 
 
 @compiled

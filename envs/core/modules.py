@@ -1,4 +1,4 @@
-"""The platform's modules: what they cost, what they bring, and what pooling puts at risk.
+"""The platform's modules: what they cost and what they bring; of pooled measurement ``pooling`` tells.
 
 A module's cost is one fixed part, however many use it, and a part for each: what pooling is worth follows from that.
 What scanning, prioritising, bots and forecasts bring is played out, or, with ``modules_table``, their measured worth.
@@ -6,14 +6,13 @@ What scanning, prioritising, bots and forecasts bring is played out, or, with ``
 
 from __future__ import annotations
 
-from patchpact.agents.roles.business import FORECAST, MEASUREMENT, MODULES, PATCH_BOT, PRIORITISE, SCAN
+from patchpact.agents.roles.business import FORECAST, MODULES, PATCH_BOT, PRIORITISE, SCAN
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.switches import disclosing
-from patchpact.envs.core import random
-from patchpact.envs.core.ledger import DAMAGE, LEAK, MODULE, POOL, RETURNS, UPLIFT, book, book_return, nature, outside
-from patchpact.envs.core.records import POOL_SIZES
+from patchpact.envs.core import pooling
+from patchpact.envs.core.ledger import MODULE, POOL, RETURNS, book, book_return, nature, outside
 
-_MODULES, _PLACEBO = len(MODULES), MODULES.index("placebo")
+_MODULES, _PLACEBO, _MEASUREMENT = len(MODULES), MODULES.index("placebo"), MODULES.index("measurement")
 
 
 @compiled_apart
@@ -51,6 +50,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
         price /= sc.module_price_step
     elif w.module_price_level == 2:
         price *= sc.module_price_step
+    fees = 0.0
     for m in range(_MODULES):
         users = 0
         for i in range(sc.na):
@@ -60,7 +60,8 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
             users += 1
             if i != sc.platform and m != _PLACEBO:
                 cut = sc.module_preferential * agent.rating if disclosing(sc) else 0.0
-                book(S, st, k, i, seller, MODULE, price * (1.0 - cut))
+                paid = book(S, st, k, i, seller, MODULE, price * (1.0 - cut))
+                fees += paid if m == _MEASUREMENT else 0.0
         if users and m != _PLACEBO:
             cost = book(S, st, k, seller, nature(st), POOL, sc.module_fixed_keur + users * sc.module_unit_keur)
             w.value_created_keur -= cost
@@ -74,7 +75,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
         worth = _worth(sc, taken) * S.agent[sc.a0 + i].services
         book_return(S, st, k, i, RETURNS, worth)
         w.value_created_keur += worth
-    _measure(S, st, k, sc, w, seller)
+    pooling.settle(S, st, k, seller, fees)
 
 
 @compiled
@@ -84,26 +85,3 @@ def _worth(sc, taken):  # type: ignore[no-untyped-def]
     worth += sc.prioritise_worth_keur if taken & PRIORITISE else 0.0
     worth += sc.patch_bot_worth_keur if taken & PATCH_BOT else 0.0
     return worth + (sc.forecast_worth_keur if taken & FORECAST else 0.0)
-
-
-@compiled
-def _measure(S, st, k, sc, w, seller):  # type: ignore[no-untyped-def]
-    """Pooled measurement: the more take part and the less noise, the more it finds, and the more there is to leak."""
-    users = 0
-    for i in range(sc.na):
-        users += st.agent[k, i].modules & MEASUREMENT != 0
-    if users == 0:
-        return
-    uplift = sc.measurement_uplift * sc.curve[w.epsilon * POOL_SIZES + min(users, POOL_SIZES) - 1]
-    for i in range(sc.na):
-        agent = st.agent[k, i]
-        if agent.modules & MEASUREMENT:
-            gain = uplift * S.agent[sc.a0 + i].margin * w.season[0]
-            w.value_created_keur += book(S, st, k, nature(st), i, UPLIFT, gain)
-    chance = 1.0 - (1.0 - sc.leak_rate[w.epsilon]) ** users
-    if random.uniform(w.seed, random.LEAK, 0, w.t) < chance:
-        w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.leak_keur)
-        book(S, st, k, seller, outside(st), LEAK, sc.leak_keur)
-        for i in range(sc.na):
-            if st.agent[k, i].modules & MEASUREMENT:
-                st.agent[k, i].trust = max(st.agent[k, i].trust - sc.trust_loss_leak, 0.0)

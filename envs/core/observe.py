@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
-from patchpact.agents.roles.business import MODULES
+from patchpact.agents.roles.business import MODULES, REPORT_SHARES
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import (
     ABSTAIN,
@@ -49,7 +49,7 @@ _SHOWN_PROPOSERS = len(_PROPOSER_PLACES)
     OVERTIME, PRICE, LOG_SCALE, LOG_SERVICES,
     TRUST, TRUST_MEAN, RATING, CLAIMED, TRUE_LEVEL, EFFORT_LEVEL, CAUGHT, SHADED, INSURED, PREMIUM, PREMIUM_TIER,
     REBATE, CAPITAL, AUDIT_LEVEL, DEMAND_LEVEL, FINE_FACTOR, NEGLIGENCE_SHARE, CREDITS, INTENSITY, BID, MODULE,
-    MODULE_PRICE, SUPPORT, JOINED, EPSILON, PROVING, EQUITY, SMALL, PLATFORM, GONE,
+    MODULE_PRICE, SUPPORT, JOINED, EPSILON, PROVING, EQUITY, SMALL, PLATFORM, GONE, REPORTS, EVEN, INCENTIVE,
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
@@ -62,7 +62,7 @@ _SHOWN_PROPOSERS = len(_PROPOSER_PLACES)
         "premium", "premium_tier", "rebate", "capital", "audit_level", "demand_level", "fine_factor", "negligence",
         "credits", "intensity", "bid", "module_scan", "module_price", "support_level", "joined", "epsilon", "proving",
         "equity", "small",
-        "platform", "gone",
+        "platform", "gone", "reports", "even", "incentive",
     )
 )  # fmt: skip
 
@@ -204,7 +204,7 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     first = sc.a0
     count = max(sc.firms, 1)
     proving = 0.0
-    trust = rating = claimed = insured = premium = equity = gone = 0.0
+    trust = rating = claimed = insured = premium = equity = gone = reports = even = 0.0
     for i in range(sc.na):
         if S.agent[sc.a0 + i].firm:
             agent = st.agent[k, i]
@@ -216,6 +216,8 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
             equity += agent.equity / max(S.agent[sc.a0 + i].equity, 1e-9) / count
             gone += agent.gone / count
             proving += agent.proving / count
+            reports += REPORT_SHARES[agent.reports] / count
+            even += agent.even / count
     tier = 0.5 * w.premium_tier
     rebate = w.rebate
     capital = 0.5 * w.capital_level
@@ -229,6 +231,8 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     support = 0.5 * w.support_level
     joined = w.joined
     epsilon = w.epsilon / (EPSILON_TIERS - 1.0)
+    pooling = sc.pooling_enabled
+    incentive = 0.5 * w.incentive_level
     subscribed = 0
     for n in range(agents):
         subscribed |= st.agent[k, n].modules
@@ -272,6 +276,10 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
         obs[SMALL] = static.small
         obs[PLATFORM] = static.platform
         obs[GONE] = agent.gone if firm else gone
+        if pooling:
+            obs[REPORTS] = REPORT_SHARES[agent.reports] if firm else reports
+            obs[EVEN] = agent.even if firm else even
+            obs[INCENTIVE] = incentive
 
 
 @compiled

@@ -33,7 +33,7 @@ from patchpact.envs.core.records import (
     SERVICE,
     Static,
 )
-from patchpact.envs.core.tables import measured_curve, measured_proof, measured_returns, measured_worths
+from patchpact.envs.core.tables import measured_curves, measured_proof, measured_returns, measured_worths
 from patchpact.scenarios import CORE_ROLES, PARAMETERS, AgentSpec, Scenario, ScenarioError
 from patchpact.scenarios.errors import closest
 
@@ -231,7 +231,8 @@ def _pack_one(
         head[role] = next((agents[a.name] for a in seated if a.role == role), -1)
     head["platform"] = next((agents[a.name] for a in seated if a.platform), -1)
     head["firms"], head["small"] = agent_rows["firm"].sum(), agent_rows["small"].sum()
-    head["curve"], head["leak_rate"] = _measurement(parameters)
+    for name, curve in _measurement(parameters).items():
+        head[name] = curve
     for name, value in _looked_up(scenario, int(head["firms"])).items():
         head[name] = value
     measured = measured_returns() if parameters["reserve_table"] else np.zeros(0)
@@ -245,26 +246,32 @@ def _pack_one(
     _pack_patches(scenario, head, rows, agents, services, it, needs, enables, cve_finding, entries)
 
 
-def _measurement(parameters: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What pooled measurement finds by tier and firms, and how likely a leak is by tier: measured, or from formulas.
+def _measurement(parameters: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    """What pooled measurement finds by tier and firms, targeting by gain and evenly, how many then target unevenly, and
+    how likely a leak is by tier: measured, or from formulas.
 
-    ``1 - exp(-firms / pool)`` of the uplift, whatever the tier; ``leak_probability * exp(b (epsilon - 4))``, with b
-    ``leak_by_epsilon`` and 16 for none. With ``noise_enabled`` off all tiers are as the one without noise.
+    ``1 - exp(-firms / pool)`` of the uplift, whatever the tier, and ``even_share`` of it evenly; ``uneven_share`` of
+    firms; ``leak_probability * exp(b (epsilon - 4))``, with b ``leak_by_epsilon`` and 16 for none. With
+    ``noise_enabled`` off all tiers are as the one without noise.
     """
     if parameters["measurement_table"]:
-        found, leak = measured_curve()
-        leak = 1.0 - (1.0 - leak) ** float(parameters["window_days"])
+        measured = measured_curves()
+        curves = {"curve": measured.found, "even_curve": measured.found_evenly, "uneven": measured.uneven}
+        leak = 1.0 - (1.0 - measured.leak) ** float(parameters["window_days"])
     else:
         firms = np.arange(1, POOL_SIZES + 1)
         found = np.tile(1.0 - np.exp(-firms / float(parameters["measurement_pool"])), EPSILON_TIERS)
+        uneven = np.full(EPSILON_TIERS * POOL_SIZES, float(parameters["uneven_share"]))
+        curves = {"curve": found, "even_curve": float(parameters["even_share"]) * found, "uneven": uneven}
         epsilons = np.minimum(EPSILONS, 16.0)
         leak = float(parameters["leak_probability"]) * np.exp(float(parameters["leak_by_epsilon"]) * (epsilons - 4.0))
         leak = np.minimum(leak, 1.0)
     if not parameters["noise_enabled"]:
         noiseless = EPSILONS.index(math.inf)
-        found = np.tile(found.reshape(EPSILON_TIERS, POOL_SIZES)[noiseless], EPSILON_TIERS)
+        for name, curve in curves.items():
+            curves[name] = np.tile(curve.reshape(EPSILON_TIERS, POOL_SIZES)[noiseless], EPSILON_TIERS)
         leak = np.full(EPSILON_TIERS, leak[noiseless])
-    return found, leak
+    return curves | {"leak_rate": leak}
 
 
 def _looked_up(scenario: Scenario, firms: int) -> dict[str, float]:

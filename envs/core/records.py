@@ -47,6 +47,8 @@ SCENARIO = _record(
     ("market", "i8"), ("esg", "i8"), ("platform", "i8"),  # agents, -1 where nobody is
     ("firms", "i8"), ("small", "i8"),  # business agents, and the small ones of them
     ("curve", "f8", (EPSILON_TIERS * POOL_SIZES,)),  # share of the uplift found, by tier and firms
+    ("even_curve", "f8", (EPSILON_TIERS * POOL_SIZES,)),  # the same where groups are targeted evenly
+    ("uneven", "f8", (EPSILON_TIERS * POOL_SIZES,)),  # share of firms that, targeting by gain, leave a group out
     ("leak_rate", "f8", (EPSILON_TIERS,)),  # chance of a leak for each firm and window
     ("returns", "f8", (MOST_RETURNS,)), ("returns_n", "i8"),  # of the reserve, week by week; none: drawn
     ("sells_floor", "i1"), ("counts_credits", "i1"), ("weighs_liability", "i1"),  # what the rules read
@@ -129,7 +131,7 @@ WORLD = _record(
     ("season", "f8", (3,)), ("capacity_left", "f8"), ("overtime", "i1"), ("planned_n", "i8"), ("levers", "i1"),
     ("premium_tier", "i8"), ("rebate", "i1"), ("capital_level", "i8"), ("audit_level", "i8"), ("demand_level", "i8"),
     ("module_price_level", "i8"), ("support_level", "i8"),
-    ("epsilon", "i8"), ("epsilon_moved", "i1"),
+    ("epsilon", "i8"), ("epsilon_moved", "i1"), ("incentive_level", "i8"), ("incentive_moved", "i1"),
     ("premium_moved", "i1"), ("rebate_moved", "i1"), ("capital_moved", "i1"), ("audit_moved", "i1"),
     ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
     ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),
@@ -164,6 +166,7 @@ WORLD_AGENT = _record(
     ("negligence", "f8"),  # k€ that rejecting the motion on the table would add to its expected liability
     ("trust", "f8"), ("rating", "f8"), ("claim", "i8"), ("effort_level", "i8"), ("true_level", "f8"),
     ("proving", "i1"), ("proving_moved", "i1"),
+    ("reports", "i8"), ("reports_moved", "i1"), ("even", "i1"), ("even_moved", "i1"),
     ("insured", "i1"), ("premium", "f8"), ("modules", "i8"), ("equity", "f8"), ("gone", "i1"),
     ("breach", "f8"), ("audited", "i1"), ("caught", "i1"),  # of this window
     ("opened", "i8"), ("late", "i8"),  # open patches of its services as the window closes, and those overdue

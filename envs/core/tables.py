@@ -7,6 +7,7 @@ They come with the package and say where their numbers come from; ``patchpact ca
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,28 +33,43 @@ DAYS = 14
 """Oldest age in days that a firm proves its open findings to be, as deadlines for known exploited ones have it."""
 
 
+class Curves(NamedTuple):
+    """Pooled measurement by tier and firms ``(tiers * pool sizes,)``."""
+
+    found: NDArray[np.float64]
+    """Share of the uplift's value."""
+    found_evenly: NDArray[np.float64]
+    """The same where groups are targeted evenly."""
+    uneven: NDArray[np.float64]
+    """Share of firms that leave a group out, targeting by gain."""
+    leak: NDArray[np.float64]  # (tiers,)
+    """A leak's chance a day."""
+
+
 @cache
-def measured_curve() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of the uplift's value by tier and firms ``(tiers * pool sizes,)``, and a leak's chance a day ``(tiers,)``.
+def measured_curves() -> Curves:
+    """What was measured.
 
     Between measured numbers of tenants shares are interpolated, beyond them they stay; losses count as nothing found.
 
     Raises:
         TableError: for a table without provenance or without these columns.
     """
-    columns = ("epsilon", "tenants", "persons_per_tenant", "value_share", "leak_hazard_per_day")
+    names = ("value_share", "even_value_share", "uneven_share")
+    columns = ("epsilon", "tenants", "persons_per_tenant", *names, "leak_hazard_per_day")
     table = read_table(bundled("federated"), columns)
     texts = {name: np.array(table.texts(name)) for name in ("epsilon", "persons_per_tenant")}
-    tenants, shares = np.array(table.numbers("tenants")), np.array(table.numbers("value_share"))
+    tenants, shares = np.array(table.numbers("tenants")), [np.array(table.numbers(name)) for name in names]
     hazards = np.array(table.numbers("leak_hazard_per_day"))
-    curve, leak = np.zeros((len(EPSILONS), POOL_SIZES)), np.zeros(len(EPSILONS))
+    curves, leak = np.zeros((len(names), len(EPSILONS), POOL_SIZES)), np.zeros(len(EPSILONS))
     for tier, epsilon in enumerate(EPSILONS):
         name = "none" if np.isinf(epsilon) else f"{epsilon:g}"
         mine = (texts["epsilon"] == name) & (texts["persons_per_tenant"] == str(PERSONS))
         order = np.argsort(tenants[mine])
-        curve[tier] = np.interp(np.arange(1, POOL_SIZES + 1), tenants[mine][order], shares[mine][order])
+        for curve, share in zip(curves, shares, strict=True):
+            curve[tier] = np.interp(np.arange(1, POOL_SIZES + 1), tenants[mine][order], share[mine][order])
         leak[tier] = hazards[mine].mean()
-    return np.maximum(curve, 0.0).ravel(), leak
+    return Curves(*np.maximum(curves, 0.0).reshape(len(names), -1), leak)
 
 
 @cache

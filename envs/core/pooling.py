@@ -1,0 +1,102 @@
+"""Pooled measurement: what firms' data finds together, what the platform pays for it, and what it does to others.
+
+With ``pooling_enabled`` a firm chooses how much of its data it lets in, and whether it targets groups evenly; without,
+all of it, by gain, and nobody is paid.
+"""
+
+from __future__ import annotations
+
+from patchpact.agents.roles.business import MEASUREMENT, REPORT_SHARES
+from patchpact.agents.roles.compiled import compiled
+from patchpact.envs.core import random
+from patchpact.envs.core.ledger import DAMAGE, INCENTIVE, LEAK, PARITY, UPLIFT, book, nature, outside
+from patchpact.envs.core.records import POOL_SIZES
+
+
+@compiled
+def settle(S, st, k, seller, fees):  # type: ignore[no-untyped-def]
+    """Book a window's measurement. ``seller`` runs it and has earned ``fees`` k€ with it."""
+    w = st.world[k]
+    sc = S.scenario[w.scenario]
+    users = 0
+    data = 0.0
+    for i in range(sc.na):
+        if st.agent[k, i].modules & MEASUREMENT:
+            users += 1
+            data += REPORT_SHARES[st.agent[k, i].reports]
+    if users == 0:
+        return
+    _bring(S, st, k, sc, w, data)
+    _leak(S, st, k, sc, w, seller, data)
+    if sc.pooling_enabled:
+        _pay(S, st, k, sc, w, seller, data, fees)
+        _complain(S, st, k, sc, w, users)
+
+
+@compiled
+def found(curve, tier, data):  # type: ignore[no-untyped-def]
+    """Share of the uplift that the data of so many firms finds; between whole ones interpolated, none finds nothing."""
+    whole = min(int(data), POOL_SIZES)
+    rest = min(data, float(POOL_SIZES)) - whole
+    low = curve[tier * POOL_SIZES + whole - 1] if whole else 0.0
+    return low + rest * (curve[tier * POOL_SIZES + whole] - low) if rest > 0.0 else low
+
+
+@compiled
+def _bring(S, st, k, sc, w, data):  # type: ignore[no-untyped-def]
+    """Everybody who takes part gets margin by what all data finds."""
+    by_gain = sc.measurement_uplift * found(sc.curve, w.epsilon, data)
+    evenly = sc.measurement_uplift * found(sc.even_curve, w.epsilon, data)
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if agent.modules & MEASUREMENT:
+            gain = (evenly if agent.even else by_gain) * S.agent[sc.a0 + i].margin * w.season[0]
+            w.value_created_keur += book(S, st, k, nature(st), i, UPLIFT, gain)
+
+
+@compiled
+def _leak(S, st, k, sc, w, seller, data):  # type: ignore[no-untyped-def]
+    """The more data, the more there is to leak; the seller answers for it, and whose data leaked is trusted less."""
+    chance = 1.0 - (1.0 - sc.leak_rate[w.epsilon]) ** data
+    if random.uniform(w.seed, random.LEAK, 0, w.t) >= chance:
+        return
+    w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.leak_keur)
+    book(S, st, k, seller, outside(st), LEAK, sc.leak_keur)
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if agent.modules & MEASUREMENT:
+            agent.trust = max(agent.trust - sc.trust_loss_leak * REPORT_SHARES[agent.reports], 0.0)
+
+
+@compiled
+def _pay(S, st, k, sc, w, seller, data, fees):  # type: ignore[no-untyped-def]
+    """A part of the fees goes back to firms, by what would not be found without their data."""
+    pool = 0.5 * w.incentive_level * sc.incentive_share * fees
+    if pool <= 0.0:
+        return
+    all_found = found(sc.curve, w.epsilon, data)
+    total = 0.0
+    for i in range(sc.na):
+        if i != seller and st.agent[k, i].modules & MEASUREMENT:
+            total += max(all_found - found(sc.curve, w.epsilon, data - REPORT_SHARES[st.agent[k, i].reports]), 0.0)
+    if total <= 0.0:
+        return
+    for i in range(sc.na):
+        if i != seller and st.agent[k, i].modules & MEASUREMENT:
+            score = max(all_found - found(sc.curve, w.epsilon, data - REPORT_SHARES[st.agent[k, i].reports]), 0.0)
+            book(S, st, k, seller, i, INCENTIVE, pool * score / total)
+
+
+@compiled
+def _complain(S, st, k, sc, w, users):  # type: ignore[no-untyped-def]
+    """Who targets by gain may leave a protected group out; that does it harm, the firm answers for it, and loses
+    trust as by a breach of that size."""
+    chance = sc.parity_complaint * sc.uneven[w.epsilon * POOL_SIZES + min(users, POOL_SIZES) - 1]
+    for i in range(sc.na):
+        agent = st.agent[k, i]
+        if agent.modules & MEASUREMENT == 0 or agent.even:
+            continue
+        if random.uniform(w.seed, random.COMPLAINT, S.agent[sc.a0 + i].uid, w.t) < chance:
+            w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.parity_keur)
+            book(S, st, k, i, outside(st), PARITY, sc.parity_keur)
+            agent.breach += sc.parity_keur / sc.trust_breach_keur
