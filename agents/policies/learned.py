@@ -162,7 +162,12 @@ class LearnedPolicies(Mapping[str, LearnedPolicy]):
         return len(self.roles)
 
     def __call__(self, role: str) -> LearnedPolicy:
-        """A fresh policy of ``role``, so that these policies serve wherever a factory by role does."""
+        """A fresh policy of ``role``, so that these policies serve wherever a factory by role does.
+
+        Raises ``ValueError`` for a role that these policies do not play.
+        """
+        if role not in self.roles:
+            raise ValueError(f"policy: {self.name} plays no {role!r}; {closest(role, self.roles)}")
         return self.roles[role].fresh()
 
 

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from patchpact.agents.roles import business, esg, it, market, vendor
 from patchpact.agents.roles.layout import COMMON_ACTIONS
+from patchpact.scenarios.errors import closest
 
 ROLE_MODULES: tuple[ModuleType, ...] = (
     it,
@@ -22,5 +23,7 @@ MAX_ACTIONS = max(len(names) for names in ACTION_NAMES.values())
 
 
 def action_names(role: str) -> tuple[str, ...]:
-    """Names of the role's actions, indexed by action number. Raises ``KeyError`` for an unknown role."""
+    """Names of the role's actions, indexed by action number. Raises ``ValueError`` for an unknown role."""
+    if role not in ACTION_NAMES:
+        raise ValueError(f"role: {role!r} is unknown; {closest(role, ROLES)}")
     return ACTION_NAMES[role]

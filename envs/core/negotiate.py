@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patchpact.agents.roles import ROLE_MODULES
+from patchpact.agents.roles import ROLE_INDEX, ROLE_MODULES
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import (
     ABSTAIN,
@@ -24,6 +24,7 @@ from patchpact.envs.core.voting import motion_passes
 
 _FIRST_PAY, _FIRST_ASK = VOTES.index("accept_pay_10"), VOTES.index("ask_10")
 _REJECT, _ABSTAIN = VOTES.index("reject"), VOTES.index("abstain")
+_IT = ROLE_INDEX["it"]
 _SIZES = tuple(len(ACTION_NAMES[module.NAME]) for module in ROLE_MODULES)
 
 role_apply_lever = dispatcher([module.apply_lever for module in ROLE_MODULES], "S, st, k, i, lever")
@@ -145,13 +146,13 @@ def public_quote(S, st, k, j, mode):  # type: ignore[no-untyped-def]
 
 @compiled
 def voter(S, st, k, i, j):  # type: ignore[no-untyped-def]
-    """IT, the owners of the service and of the flows through it, and the component's vendor may vote."""
+    """Every IT agent, the owners of the service and of the flows through it, and the component's vendor may vote."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     static = S.patch[sc.p0 + j]
     if st.agent[k, i].gone:
         return False
-    if i == static.it or i == static.owner or i == static.vendor:
+    if S.agent[sc.a0 + i].role == _IT or i == static.owner or i == static.vendor:
         return True
     service = S.service[sc.s0 + static.service]
     for n in range(service.link0, service.link1):
