@@ -11,7 +11,7 @@ export PYTHONUNBUFFERED := 1
 
 # What `make demo` runs.
 DEMO = $(BIN)/patchpact train --scenario boutique-v1 --timesteps 400000 --seed 0 --out runs/demo --evaluation-episodes 0 \
-  && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --episodes 1024 --seed 1000
+  && $(BIN)/patchpact evaluate --scenario boutique-v1 --policy runs/demo --baselines --versus net-gain-patient --episodes 1024 --seed 1000
 
 # What the policy that comes with the package was trained with.
 PRETRAIN = $(foreach name,boutique bank-of-anthos otel-demo robot-shop sock-shop generated symbiosis,--scenario $(name)-v1) \

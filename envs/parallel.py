@@ -42,9 +42,10 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
     step           all agents act at once; a motion takes two steps, propose and vote, or one where nobody nominates
     reward         change of the agent's account in k€ / ``REWARD_SCALE_KEUR`` (10); ``infos[agent]["parts"]`` names
                    its parts in the same unit, and they add up to it
-    infos          by agent: ``illegal_action``, ``parts``, ``account_keur`` (since the reset, may be negative),
-                   ``budget_keur`` (spending authority left in this window), ``welfare_keur`` (the step's change of
-                   everybody's welfare), and at the end ``episode`` (totals by name)
+    infos          by agent: ``illegal_action``, ``proposer`` (who may nominate, or has nominated; None at the end),
+                   ``parts``, ``account_keur`` (since the reset, may be negative), ``budget_keur`` (spending authority
+                   left in this window), ``welfare_keur`` (the step's change of everybody's welfare), and at the end
+                   ``episode`` (totals by name)
     state()        ``(S,)`` float32 for central critics: all agents' observations, then the hidden truth of each
                    agenda row (regression probability, effort relative to the public one, reachability)
     termination    after the last window, for all agents; never truncated
@@ -221,10 +222,13 @@ class PatchpactEnv(ParallelEnv[str, Observation, int]):
         illegal = state.illegal[0].tolist()
         budgets = state.agent["budget"][0].tolist()
         accounts = self.accounts_keur.tolist()
+        world = state.world[0]
+        proposer = None if world["over"] else self.possible_agents[int(world["proposer"])]
         infos: dict[str, dict[str, Any]] = {}
         for name, number in self._number.items():
             infos[name] = {
                 "illegal_action": bool(illegal[number]),
+                "proposer": proposer,
                 "parts": parts[number],
                 "account_keur": accounts[number],
                 "budget_keur": budgets[number],

@@ -21,6 +21,9 @@ from patchpact.scenarios.scenario import (
     Scenario,
 )
 
+MOST_AGENTS = 63
+"""Who voted how is kept in the bits of one number."""
+
 
 def check_prerequisites(patches: Sequence[Patch], where: str) -> None:
     """ScenarioError when prerequisites name no patch or form a circle (linear time)."""
@@ -104,6 +107,9 @@ def _check_agents(scenario: Scenario, where: str) -> None:
             raise ScenarioError(where, "agents", f"nobody plays the role {role}", f"add {role}_0")
     if not any(agent.vote_weight for agent in scenario.agents):
         raise ScenarioError(where, "agents", "every vote_weight is 0", "give at least one agent a weight")
+    if len(scenario.agents) > MOST_AGENTS:
+        mend = f"at most {MOST_AGENTS} negotiate in one world; let firms share a business agent, or make two scenarios"
+        raise ScenarioError(where, "agents", f"there are {len(scenario.agents)}", mend)
 
 
 def _check_names(scenario: Scenario, where: str) -> None:

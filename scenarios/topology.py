@@ -189,6 +189,10 @@ def stated_flows(
         flows = [n for n in nodes.values() if n.revenue_keur_per_hour is not None]
         notes.add("revenue_keur_per_hour of nodes", "ignored, entrypoints are stated", len(flows))
         return stated
+    silent = [n for n in nodes.values() if n.exposed and n.revenue_keur_per_hour is None]
+    if any(n.revenue_keur_per_hour is not None for n in nodes.values()):
+        how = "none, where others state revenue_keur_per_hour and they do not"
+        notes.add("revenue of exposed services", how, len(silent))
     alone = [n for n in nodes.values() if n.requests_per_hour is not None and n.revenue_keur_per_hour is None]
     notes.add("requests_per_hour of nodes", "ignored without revenue_keur_per_hour", len(alone))
     return [
@@ -225,6 +229,8 @@ def build_entrypoints(
             for s in exposed
         ]
         how = f"exposed services, {TOTAL_REVENUE_KEUR_PER_HOUR:g} k€ an hour shared by draw"
+        if len(weights) > len(exposed):
+            how += f"; the {MAX_FLOWS} with the largest draws of {len(weights)}, the others earn nothing"
         notes.add("entrypoints", how, len(rows))
     else:
         rows = sorted(rows, key=lambda row: by_name[row.service].uid)

@@ -290,6 +290,12 @@ def _check(config: TrainConfig) -> None:
         value = getattr(config, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < low:
             raise ValueError(f"{name}: {value!r} is not a whole number from {low} on")
+    worlds = len(config.scenarios) + config.graphs
+    if config.federated is None and config.num_envs < worlds:
+        raise ValueError(
+            f"num_envs: {config.num_envs} worlds for {worlds} scenarios and drawn graphs leave some out;"
+            f" give {worlds} or more"
+        )
     ranges = {
         "lr": (0.0, 1.0), "lr_end": (0.0, 1.0), "gamma": (0.0, 1.0), "gae_lambda": (0.0, 1.0), "clip": (0.0, 10.0),
         "entropy": (0.0, 10.0), "entropy_end": (0.0, 10.0), "grad_clip": (0.0, math.inf),

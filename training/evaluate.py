@@ -148,6 +148,7 @@ def evaluate(
     episodes: int = 128,
     seed: int = 0,
     ledger: list[dict[str, Any]] | None = None,
+    versus: str | Path | Cast | Oracle | None = None,
     **overrides: Any,
 ) -> list[dict[str, Any]]:
     """Any number of policies side by side on the same worlds.
@@ -164,13 +165,15 @@ def evaluate(
         seed: the first of their seeds.
         ledger: where given, receives who paid whom: ``scenario``, ``policy``, ``episodes`` and ``Flows.rows()``. A
             reference that plays no episode adds none.
+        versus: a policy that all others are set against, world by world.
         overrides: parameters by name.
 
     Returns:
         An object for each policy: ``scenario``, ``policy``, ``episodes``, ``seed``; ``welfare_keur`` with its 95%
         interval ``welfare_low``, ``welfare_high``; ``gain_keur``, ``gain_low``, ``gain_high``, the difference to
-        doing nothing in the same worlds (a paired interval, far narrower); and means over episodes of the other
-        totals (k€, hours, counts).
+        doing nothing in the same worlds (a paired interval, far narrower); ``ahead_keur``, ``ahead_low``,
+        ``ahead_high``, the difference to ``versus`` alike; and means over episodes of the other totals (k€, hours,
+        counts).
 
     Raises:
         ValueError: one line, for an unknown policy or scenario or a bad number.
@@ -183,6 +186,8 @@ def evaluate(
     cast = [find_policy(policy) for policy in policies]
     seeds = range(seed, seed + episodes)
     idle = play(world, make_policy("do-nothing"), seeds)
+    rival = None if versus is None else find_policy(versus)
+    level = None if rival is None else play(world, rival[1], seeds)["welfare_keur"]
     rows = []
     for name, policy in cast:
         flows = None if ledger is None else Flows(world)
@@ -190,7 +195,7 @@ def evaluate(
         if ledger is not None and flows is not None:
             head = {"scenario": world.id, "policy": name, "episodes": episodes}
             ledger += [{**head, **flow} for flow in flows.rows()]
-        rows.append(_row(world.id, name, seed, totals, idle["welfare_keur"]))
+        rows.append(_row(world.id, name, seed, totals, idle["welfare_keur"], level))
     return rows
 
 
@@ -200,6 +205,7 @@ def _row(
     seed: int,
     totals: Mapping[str, NDArray[np.float64]],
     idle: NDArray[np.float64],
+    level: NDArray[np.float64] | None,
 ) -> dict[str, Any]:
     welfare = stats.mean(totals["welfare_keur"])
     gain = stats.mean(totals["welfare_keur"] - idle)
@@ -215,6 +221,9 @@ def _row(
         "gain_low": gain.low,
         "gain_high": gain.high,
     }
+    if level is not None:
+        ahead = stats.mean(totals["welfare_keur"] - level)
+        row |= {"ahead_keur": ahead.value, "ahead_low": ahead.low, "ahead_high": ahead.high}
     if "bound_keur" in totals:
         row["bound_keur"] = float(totals["bound_keur"].mean())
     for name in ("risk_left_keur", "downtime_hours", "spend_keur", *MEANS):

@@ -14,7 +14,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -191,11 +191,20 @@ class RunFolder:
     # Checkpoints
 
     def checkpoint(self, name: str) -> tuple[Path, CheckpointState] | None:
-        """The complete checkpoint ``name`` (``last``, ``best``, ``imitated``) with its state; None if there is none."""
+        """The complete checkpoint ``name`` (``last``, ``best``, ``imitated``) with its state; None if there is none.
+
+        Raises ``RunError`` for a damaged one: to begin anew in its place would lose what was trained.
+        """
         for place in (self.path / "checkpoints" / name, self.path / "checkpoints" / f"{name}.old"):
-            with suppress(OSError, ValueError, TypeError):
-                state = json.loads((place / STATE_FILE).read_text(encoding="utf-8"))
-                return place, CheckpointState(**state)
+            file = place / STATE_FILE
+            try:
+                return place, CheckpointState(**json.loads(file.read_text(encoding="utf-8")))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, TypeError) as error:
+                what = " ".join(str(error).split())
+                mend = f"delete {place} to go on without this checkpoint"
+                raise RunError(f"{file}: damaged or unreadable ({what}); {mend}") from None
         return None
 
     def save_checkpoint(self, name: str, state: CheckpointState, fill: Callable[[Path], None]) -> None:

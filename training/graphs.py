@@ -9,6 +9,8 @@ import numpy as np
 
 from patchpact.scenarios import Scenario, load_scenario
 
+GRAPHS_OF = "generated-v1"
+"""The scenario whose graphs are drawn."""
 SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
 """Ranges from which graphs are drawn anew."""
 
@@ -16,7 +18,7 @@ SERVICES, TENANTS, VENDORS = (6, 40), (1, 3), (1, 3)
 def drawn_scenarios(
     graphs: int, rng: np.random.Generator, overrides: Mapping[str, Any], services: tuple[int, int] = SERVICES
 ) -> list[Scenario]:
-    """So many scenarios ``generated-v1`` of drawn sizes.
+    """So many scenarios ``GRAPHS_OF`` of drawn sizes.
 
     Args:
         graphs: how many.
@@ -32,5 +34,5 @@ def drawn_scenarios(
         }
         sizes["tenants"] = min(sizes["tenants"], sizes["services"] // 3)
         seed = int(rng.integers(2**31, 2**32))
-        found.append(load_scenario("generated-v1", **{"scenario_seed": seed, **sizes, **overrides}))
+        found.append(load_scenario(GRAPHS_OF, **{"scenario_seed": seed, **sizes, **overrides}))
     return found

@@ -21,6 +21,7 @@ from patchpact.ecosystem.federated.ledger import BudgetError
 from patchpact.scenarios import AssumptionWarning, load_scenario
 from patchpact.training.config import PLACES, TrainConfig
 from patchpact.training.folder import CheckpointState, RunError, RunFolder, write_text
+from patchpact.training.graphs import GRAPHS_OF
 from patchpact.training.reports.run import write_run_report
 
 if TYPE_CHECKING:
@@ -84,11 +85,13 @@ def _settled(config: TrainConfig) -> TrainConfig:
 
 
 def with_rollout_length(config: TrainConfig) -> TrainConfig:
-    """Replace a ``rollout_length`` of 0 by the longest episode of the scenarios, in env-steps.
+    """Replace a ``rollout_length`` of 0 by the longest episode of the scenarios, drawn ones included, in env-steps.
 
     Raises ``ValueError`` (one line) for a bad scenario.
     """
     worlds = [load_scenario(scenario, **config.overrides).parameters for scenario in config.scenarios]
+    if config.graphs:
+        worlds.append(load_scenario(GRAPHS_OF, **config.overrides).parameters)
     longest = max(2 * int(p["windows"]) * int(p["motions_per_window"]) for p in worlds)
     return replace(config, rollout_length=config.rollout_length or longest)
 

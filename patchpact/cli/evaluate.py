@@ -20,6 +20,9 @@ COLUMNS = (
     "gain_keur",
     "gain_low",
     "gain_high",
+    "ahead_keur",
+    "ahead_low",
+    "ahead_high",
     "risk_left_keur",
     "downtime_hours",
     "spend_keur",
@@ -58,6 +61,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--baselines", action="store_true", help="every policy that needs no training")
     parser.add_argument(
+        "--versus",
+        metavar="P",
+        help="show how far each is ahead of this one, world by world: a narrower interval than two means have",
+    )
+    parser.add_argument(
         "--episodes",
         type=whole_number(1),
         default=128,
@@ -93,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     ledger: list[dict[str, Any]] | None = None if file is None else []
     for scenario in dict.fromkeys(scenarios):
-        rows += evaluate(scenario, policies, args.episodes, args.seed, ledger, **dict(args.settings))
+        rows += evaluate(scenario, policies, args.episodes, args.seed, ledger, args.versus, **dict(args.settings))
     if file is not None:
         from patchpact.training.folder import write_table
 
@@ -103,7 +111,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(rows, columns(rows), markdown=args.markdown))
         if not args.markdown:
-            print("\nWelfare in k€ per episode with its 95% interval; gain: over doing nothing in the same worlds.")
+            text = "\nWelfare in k€ per episode with its 95% interval; gain: over doing nothing in the same worlds"
+            print(text + (f"; ahead: of {args.versus} in them." if args.versus else "."))
     return 0
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from patchpact.cli.arguments import UsageError
+from patchpact.cli.arguments import UsageError, add_json
 from patchpact.cli.outfile import out_file
+from patchpact.cli.output import print_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="FILE", help="the page's file (default DIR/report.html); of a benchmark the Markdown beside it"
     )
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,11 +33,19 @@ def run(args: argparse.Namespace) -> int:
         from patchpact.training.reports.benchmark import write_benchmark_report
 
         file = write_benchmark_report(folder, out, progress=True)
-        print(f"{file}: written, {file.stat().st_size / 1e6:.1f} MB; its tables in {file.with_suffix('.md')}")
+        tables = file.with_suffix(".md")
+        if args.json:
+            print_json({"report": str(file), "tables": str(tables)})
+        else:
+            print(f"{file}: written, {file.stat().st_size / 1e6:.1f} MB; its tables in {tables}")
     elif (folder / "config.json").is_file():
         from patchpact.training.reports.run import write_run_report
 
-        print(f"{write_run_report(folder, out)}: written")
+        file = write_run_report(folder, out)
+        if args.json:
+            print_json({"report": str(file)})
+        else:
+            print(f"{file}: written")
     else:
         raise UsageError(
             f"{folder}: holds neither benchmark.json nor config.json; name a folder that patchpact benchmark or"

@@ -7,6 +7,7 @@ stakeholders, rules of thumb for services and learned policies side by side: sam
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import Any
 
 from patchpact.cli.arguments import Part, UsageError, add_json, add_settings, whole_number
@@ -33,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="worlds of the comparison after training (default 128; 0 leaves it out)",
     )  # fmt: skip
     train.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_json(train)
     compare = parts.add_parser("compare", help="the vote, rules of thumb and learned policies in the same worlds")
     _add_shared(compare)
     compare.add_argument(
@@ -79,7 +81,11 @@ def _train(args: argparse.Namespace, penalty: float) -> int:
         evaluation_episodes=args.evaluation_episodes,
     )  # fmt: skip
     folder = train_services(config, penalty, progress=not args.quiet)
-    print(f"{folder}: trained; compare it: patchpact services compare --scenario {args.scenario} --policy {folder}")
+    compare = ["patchpact", "services", "compare", "--scenario", args.scenario, "--policy", str(folder)]
+    if args.json:
+        print_json({"run": str(folder), "policy": str(folder / "policy"), "compare": compare})
+    else:
+        print(f"{folder}: trained; compare it: {shlex.join(compare)}")
     return 0
 
 

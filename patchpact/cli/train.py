@@ -20,7 +20,8 @@ import sys
 from dataclasses import MISSING, fields, replace
 from typing import Any
 
-from patchpact.cli.arguments import UsageError, add_settings, positive_number, whole_number
+from patchpact.cli.arguments import UsageError, add_json, add_settings, positive_number, whole_number
+from patchpact.cli.output import print_json
 from patchpact.training.config import TrainConfig
 from patchpact.training.faults import RunnerFault
 from patchpact.training.federated.settings import FederatedConfig
@@ -57,6 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="go on with the run in --out (or in DIR)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_json(parser)
 
 
 def _add_fields(parser: argparse._ActionsContainer, settings: type[TrainConfig | FederatedConfig]) -> None:
@@ -80,6 +82,7 @@ def _add_fields(parser: argparse._ActionsContainer, settings: type[TrainConfig |
 def run(args: argparse.Namespace) -> int:
     """Train to the end; 130 if stopped before, 1 if a runner failed."""
     from patchpact.training import train
+    from patchpact.training.folder import RunFolder
 
     given = settings_of(args)
     if args.resume is None:
@@ -101,7 +104,12 @@ def run(args: argparse.Namespace) -> int:
     compare = ["patchpact", "evaluate", "--scenario", str(config.scored[0]), "--policy", str(folder), "--baselines"]
     for name, value in config.overrides.items():
         compare += ["--set", f"{name}={json.dumps(value)}"]
-    print(f"{folder}: trained{_price(folder)}; compare it with: {shlex.join(compare)}")
+    if args.json:
+        evaluation = RunFolder(folder).evaluation_file
+        rows = json.loads(evaluation.read_text(encoding="utf-8")) if evaluation.exists() else []
+        print_json({"run": str(folder), "policy": str(folder / "policy"), "evaluation": rows, "compare": compare})
+    else:
+        print(f"{folder}: trained{_price(folder)}; compare it with: {shlex.join(compare)}")
     return 0
 
 

@@ -378,12 +378,15 @@ def test_a_policy_with_a_memory_and_a_central_critic_acts_as_inside_training(tmp
         trainer.close()
 
 
-def test_networks_that_are_taken_reach_learner_and_runner() -> None:
+@pytest.mark.parametrize("trained", [False, True])
+def test_networks_that_are_taken_reach_learner_and_runner(trained: bool) -> None:
     torch = pytest.importorskip("torch")
     from patchpact.training.rllib.trainer import Trainer
 
     trainer = Trainer(with_rollout_length(TINY))
     try:
+        if trained:
+            trainer.step()
         changed = {
             role: {name: value + 0.5 for name, value in state.items()} for role, state in trainer.networks().items()
         }

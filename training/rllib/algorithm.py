@@ -22,7 +22,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from patchpact.training.faults import RunnerFault
-from patchpact.training.rllib.minibatches import shareable
+from patchpact.training.rllib.minibatches import decisions, shareable
 from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
 
 
@@ -105,8 +105,9 @@ class BatchedPPO(PPO):
         sharing: dict[str, Any] = {"stream": torch.get_rng_state()}
         if learners > 1:
             batch = shareable(batch, learners)
-            largest = max(len(columns) for columns in batch.policy_batches.values())
-            sharing["pieces"] = math.ceil(largest / self.config.minibatch_size)
+            modules = batch.policy_batches.values()
+            pieces = math.ceil(max(map(decisions, modules)) / self.config.minibatch_size)
+            sharing["pieces"] = min(pieces, math.ceil(max(map(len, modules)) / learners))
         return batch, sharing
 
     def _weights(self) -> dict[str, Any]:

@@ -25,12 +25,13 @@ def even_minibatches(
         batch: rows of each module; modules may have different numbers of rows. A row is a decision, or a sequence of
             decisions with a loss mask, which stays whole.
         epochs: passes over all rows.
-        size: largest number of decisions of a module in a piece; of sequences, on average.
+        size: largest number of decisions of a module in a piece; of sequences, on average, and at least one sequence.
         pieces: cut into so many instead, each with rows of every module (rows stand in several where there are too
             few): learners that work side by side wait for each other at every step of every module.
     """
     rows = {module_id: len(columns) for module_id, columns in batch.policy_batches.items()}
-    count = pieces or max(1, math.ceil(max(map(_decisions, batch.policy_batches.values())) / size))
+    most = max(map(decisions, batch.policy_batches.values()))
+    count = pieces or max(1, min(math.ceil(most / size), max(rows.values())))
     for _ in range(epochs):
         orders = {}
         for module_id, columns in batch.policy_batches.items():
@@ -47,7 +48,8 @@ def even_minibatches(
             yield MultiAgentBatch(taken, env_steps=max(len(columns) for columns in taken.values()))
 
 
-def _decisions(columns: SampleBatch) -> int:
+def decisions(columns: SampleBatch) -> int:
+    """How many decisions stand in a module's rows, each of which may be a sequence of them."""
     return int(columns[Columns.LOSS_MASK].sum()) if Columns.LOSS_MASK in columns else len(columns)
 
 

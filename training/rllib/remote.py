@@ -30,6 +30,9 @@ DEATHS = 5
 """After so many pings that ray answers with a death a runner is gone for good: of one that restarts it says so once."""
 PATIENCE_S = 600.0
 """How long an iteration goes without any runner: an autoscaler's new machine takes minutes (assumption)."""
+STALL_S = 3600.0
+"""How long a piece may take: a runner that is silent for longer hangs, and is given up (assumption; compiling the core
+anew takes minutes, a piece seconds)."""
 LOSSES = 6
 """How often the same steps may die with their runner: more is no accident (memory, say) and would never end."""
 
@@ -82,16 +85,19 @@ class RemoteRunners:
         """
         reference = ray.put(weights)
         todo, playing, played = deque(pieces), dict[int, Piece](), dict[int, Any]()
+        begun: dict[int, float] = {}
         losses: Counter[int] = Counter()
         alive = time.monotonic()
         told = False
         while len(played) < len(pieces):
             for runner in self._manager.healthy_actor_ids():
                 if todo and runner not in playing:
-                    playing[runner] = todo.popleft()
+                    playing[runner], begun[runner] = todo.popleft(), time.monotonic()
                     kwargs = {"piece": playing[runner], "weights": reference}
                     self._manager.foreach_actor_async(_play, tag=TAG, kwargs=kwargs, remote_actor_ids=[runner])
             for found in self._manager.fetch_ready_async_reqs(tags=TAG, timeout_seconds=WAIT_S):
+                if found.actor_id not in playing:  # given up, and late
+                    continue
                 piece = playing.pop(found.actor_id)
                 if not found.ok:
                     self._last_error = str(found.get())
@@ -103,6 +109,9 @@ class RemoteRunners:
                     raise RunnerFault(f"runner {found.actor_id} on {failure.host} failed:\n{failure.text.strip()}")
                 else:
                     played[piece.number] = found.get()
+            for runner in [one for one in playing if time.monotonic() - begun[one] > STALL_S]:
+                todo.append(playing.pop(runner))
+                self._give_up(runner)
             if len(played) < len(pieces):
                 self.look_after()
             if self._manager.num_healthy_actors():
@@ -142,6 +151,12 @@ class RemoteRunners:
         if len(self._gone) == self._manager.num_actors():
             raise RunnerFault(f"no runner is left and ray brings none back:\n{self._last_error}")
         return back
+
+    def _give_up(self, runner: int) -> None:
+        self._manager.set_actor_state(runner, healthy=False)
+        self._gone.add(runner)
+        self._last_error = f"runner {runner} was silent for {STALL_S:.0f} s"
+        _say(f"{self._last_error}; it is given up and its steps are played again")
 
     def _lost(self, runner: int, times: int) -> None:
         if times >= LOSSES:

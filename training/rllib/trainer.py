@@ -229,6 +229,7 @@ class Trainer:
         def take(learner: Any) -> None:
             for role, state in networks.items():
                 learner.module[role].unwrapped().policy.load_state_dict(state)
+            learner._weights_seq_no += 1  # else runners take what they have for the newest
 
         self.algorithm.learner_group.foreach_learner(take)
         self.algorithm.env_runner_group.sync_weights(

@@ -30,6 +30,9 @@ def test_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
         assert set(needed.split()) <= set(row)
     assert main([*arguments, "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("| scenario")
+    assert main([*arguments, "--versus", "random"]) == 0
+    said = capsys.readouterr().out
+    assert "ahead_keur" in said and said.rstrip().endswith("; ahead: of random in them.")
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ def test_benchmark(benchmark: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (benchmark / "report.html").is_file() and (benchmark / "report.md").is_file()
     assert main(["report", str(benchmark), "--out", str(benchmark / "other.html")]) == 0
     assert (benchmark / "other.md").is_file()
+    capsys.readouterr()
+    assert main(["report", str(benchmark), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"report": str(benchmark / "report.html"), "tables": str(benchmark / "report.md")}
 
 
 def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

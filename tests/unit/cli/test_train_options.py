@@ -1,6 +1,7 @@
 """The options of ``patchpact train`` follow the fields of ``TrainConfig``."""
 
 import argparse
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,10 @@ def test_the_status_tells_whether_the_run_ended(
     assert resumed.config is not None
     assert resumed.config.seed == 5, "a resumed run keeps its own settings"
     assert str(out) in capsys.readouterr().out
+    assert main(["train", "--resume", str(out), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["run"], said["policy"], said["evaluation"]) == (str(out), str(out / "policy"), [])
+    assert said["compare"][:4] == ["patchpact", "evaluate", "--scenario", "boutique-v1"]
 
 
 def test_resume_takes_a_new_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

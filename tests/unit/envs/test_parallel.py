@@ -185,6 +185,20 @@ def test_numpy_integers_are_actions_like_any_other():
     assert all(np.array_equal(state, states[0]) for state in states)
 
 
+def test_all_are_told_who_proposes_before_they_act(env):
+    _, infos = env.reset(seed=5)
+    seen = set()
+    while env.agents:
+        (proposer,) = {info["proposer"] for info in infos.values()}
+        mask = env.engine.state.mask[0][:, layout.NOMINATE_START : layout.VOTE_START].any(1)
+        if mask.any():
+            assert [env.possible_agents[n] for n in np.flatnonzero(mask)] == [proposer]
+        seen.add(proposer)
+        *_, infos = env.step({})
+    assert len(seen) > 1
+    assert {info["proposer"] for info in infos.values()} == {None}
+
+
 def test_agents_without_an_action_do_nothing_and_unknown_ones_are_refused(env):
     env.reset(seed=5)
     *_, infos = env.step({})

@@ -9,7 +9,7 @@ import networkx as nx
 import pytest
 
 from patchpact.envs.core.pack import pack
-from patchpact.scenarios import AssumptionWarning, Scenario, check_scenario, load_scenario
+from patchpact.scenarios import AssumptionWarning, Scenario, ScenarioError, check_scenario, load_scenario
 
 Write = Callable[..., Path]
 NODES = [{"id": "web", "kind": "frontend"}, {"id": "api"}, {"id": "db", "kind": "store"}]
@@ -195,6 +195,9 @@ def test_flows_stated_twice_or_in_half_are_said_so(load: Load) -> None:
     scenario = load(services={"api": {"revenue_keur_per_hour": 4}}, entrypoints=entrypoints)
     assert [entry.service for entry in scenario.entrypoints] == ["web"]
     assert "revenue_keur_per_hour of nodes (1): ignored, entrypoints are stated" in scenario.assumptions
+    scenario = load(services={"api": {"revenue_keur_per_hour": 4}, "web": {"exposed": True}})
+    what = "revenue of exposed services (1): none, where others state revenue_keur_per_hour and they do not"
+    assert what in scenario.assumptions
     scenario = load(services={"api": {"requests_per_hour": 4}})
     assert "requests_per_hour of nodes (1): ignored without revenue_keur_per_hour" in scenario.assumptions
 
@@ -207,6 +210,22 @@ def test_several_it_agents_and_thirty_vendors(load: Load) -> None:
     vendors = {patch.vendor for patch in scenario.patches}
     assert vendors <= {f"vendor_{k}" for k in range(30)}
     assert len(vendors) > 1
+
+
+def test_more_agents_than_votes_are_kept_of_are_refused(load: Load) -> None:
+    agents = [{"name": "it_0"}, {"name": "business_0"}, *({"name": f"vendor_{k}"} for k in range(61))]
+    assert len(load(agents=agents).agents) == 63
+    with pytest.raises(ScenarioError, match="agents: there are 64; at most 63 negotiate in one world"):
+        load(agents=[*agents, {"name": "vendor_61"}])
+
+
+def test_exposed_services_beyond_the_most_flows_are_said_to_earn_nothing() -> None:
+    graph = nx.DiGraph()
+    graph.add_nodes_from((f"s{k}", {"exposed": True}) for k in range(20))
+    with pytest.warns(
+        UserWarning, match="entrypoints .16.: .*the 16 with the largest draws of 20, the others earn nothing"
+    ):
+        assert len(load_scenario(graph).entrypoints) == 16
 
 
 def test_vendors_by_component_by_ecosystem_or_nobody(load: Load) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from patchpact.training import TrainConfig
+from patchpact.training.run import with_rollout_length
 
 
 def test_round_trip() -> None:
@@ -33,6 +34,7 @@ def test_reward_shares() -> None:
         ({"memory": "gru", "baseline": "value", "runner": "stock"}, "memory"),
         ({"memory_length": 0}, "memory_length"),
         ({"imitate_timesteps": 0}, "imitate_timesteps"),
+        ({"scenario": ("toy-v1", "boutique-v1"), "graphs": 3, "num_envs": 4}, "num_envs"),
     ],
 )
 def test_bad_values_are_named(values: dict, name: str) -> None:
@@ -58,6 +60,12 @@ def test_unknown_setting_suggests_the_closest() -> None:
 def test_places_that_cannot_be_are_refused(values: dict, name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: "):
         TrainConfig(**values)
+
+
+def test_a_rollout_is_as_long_as_the_longest_episode_drawn_graphs_included() -> None:
+    short, drawn = TrainConfig(scenario="toy-v1"), TrainConfig(scenario="toy-v1", graphs=2)
+    assert with_rollout_length(short).rollout_length == 2 * 3 * 2
+    assert with_rollout_length(drawn).rollout_length == 2 * 12 * 4
 
 
 def test_rllib_s_evaluation_is_no_setting_of_a_run() -> None:

@@ -96,6 +96,18 @@ def test_luck_is_none_on_average_and_most_of_the_noise(policy: str) -> None:
     assert rows["welfare_keur"].std() < 0.5 * (rows["welfare_keur"] - luck).std()
 
 
+def test_ahead_is_the_difference_world_by_world() -> None:
+    rows = patchpact.evaluate("toy-v1", ["net-gain", "risk-per-cost", "do-nothing"], 16, 3, versus="net-gain")
+    one, other, idle = rows
+    assert one["ahead_keur"] == one["ahead_low"] == one["ahead_high"] == 0.0
+    assert other["ahead_keur"] == pytest.approx(other["welfare_keur"] - one["welfare_keur"])
+    assert idle["ahead_keur"] == pytest.approx(-one["gain_keur"])
+    assert idle["ahead_low"] == pytest.approx(-one["gain_high"], rel=0.2), "paired, as the gain is"
+    assert "ahead_keur" not in patchpact.evaluate("toy-v1", ["net-gain"], 2)[0]
+    with pytest.raises(ValueError, match="'net-gian' is neither a baseline nor a run folder; did you mean 'net-gain'"):
+        patchpact.evaluate("toy-v1", ["do-nothing"], 2, versus="net-gian")
+
+
 def test_a_function_by_role_is_a_policy() -> None:
     def idle(role: str) -> FixedAction:
         return FixedAction(role, last=False)

@@ -106,6 +106,14 @@ def test_an_unfinished_checkpoint_does_not_count(run: RunFolder) -> None:
     assert run.checkpoint("last") is None
 
 
+@pytest.mark.parametrize("text", ['{"iteration": 3', "[]", '{"surprise": 1}', "\x00"])
+def test_a_damaged_checkpoint_is_no_reason_to_begin_anew(run: RunFolder, text: str) -> None:
+    run.save_checkpoint("last", state(1), fill("one"))
+    (run.path / "checkpoints" / "last" / "state.json").write_text(text)
+    with pytest.raises(RunError, match=r"state\.json: damaged or unreadable \(.*\); delete .*last to go on without"):
+        run.checkpoint("last")
+
+
 def test_replace_folder_leaves_no_rest(tmp_path: Path) -> None:
     for text in ("one", "two"):
         replace_folder(tmp_path / "policy", fill(text))

@@ -15,6 +15,7 @@ from patchpact.training.rllib import remote
 from patchpact.training.rllib.remote import Failure, Piece, RemoteRunners
 
 PIECES = [Piece(seed=7, iteration=3, number=number) for number in (1, 2, 3)]
+SILENCE = object()
 DIED = ray.exceptions.ActorUnavailableError("the machine is gone", None)
 
 
@@ -65,9 +66,14 @@ class Manager:
         for runner, piece in self.waiting[tags]:
             if piece is not None:
                 self.calls.append((runner, piece))
-            self._add(found, runner, self.pings(runner) if piece is None else self.answers(runner, piece))
+            answer = self.pings(runner) if piece is None else self.answers(runner, piece)
+            if answer is not SILENCE:
+                self._add(found, runner, answer)
         self.waiting[tags] = []
         return found
+
+    def set_actor_state(self, runner: int, healthy: bool) -> None:
+        self.healthy[runner] = healthy
 
     def _add(self, found: RemoteCallResults, runner: int, answer: Any) -> None:
         failed = isinstance(answer, Exception)
@@ -134,6 +140,20 @@ def test_runners_that_are_gone_for_good_end_the_run(capsys: pytest.CaptureFixtur
     with pytest.raises(RunnerFault, match=r"no runner is left and ray brings none back:\n.*no module named patchpact"):
         play(Manager(3, lambda *_: DIED, lambda _: Gone()))
     assert "runner 1 is gone for good: no module named patchpact" in capsys.readouterr().err
+
+
+def test_a_runner_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(remote, "STALL_S", 0.02)
+    manager = Manager(3, lambda runner, piece: SILENCE if runner == 2 else numbered(runner, piece), lambda _: SILENCE)
+    assert play(manager) == ["piece 1", "piece 2", "piece 3"]
+    assert [piece.number for runner, piece in manager.calls if runner == 2] == [2], "it gets nothing more"
+    assert "runner 2 was silent for 0 s; it is given up" in capsys.readouterr().err
+
+
+def test_a_run_whose_runners_all_hang_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "STALL_S", 0.02)
+    with pytest.raises(RunnerFault, match=r"no runner is left.*\n.*was silent for 0 s"):
+        play(Manager(3, lambda *_: SILENCE, lambda _: SILENCE))
 
 
 def test_a_run_without_runners_ends_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
