@@ -206,7 +206,7 @@ def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterato
         yield _row(name, _exact(ratio), "> 1", ratio > 1.0)
     if p["responsibility_enabled"] and p["pooling_enabled"]:
         share = _by_gain(scenario, sc, firms)
-        yield _row("share of firms that targeting by gain pays", _exact(share), "in (0, 1)", 0.0 < share < 1.0)
+        yield _row("firms that targeting by gain pays (share)", _exact(share), "in (0, 1)", 0.0 < share < 1.0)
 
 
 def _by_gain(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> float:

@@ -31,6 +31,7 @@ from patchpact.agents.policies.networks import (
 )
 from patchpact.agents.policies.registry import PRETRAINED, PRETRAINED_FOLDER
 from patchpact.agents.roles import action_names, layout
+from patchpact.scenarios.errors import closest
 
 FORMAT = 2
 POLICY_FILE = "policy.json"

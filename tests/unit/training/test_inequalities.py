@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
-from patchpact.envs.core.tables import measured_curve
+from patchpact.envs.core.tables import measured_curves
 from patchpact.scenarios import load_scenario
 from patchpact.scenarios.tables import bundled, read_table
 from patchpact.training.inequalities import inequalities, kept
@@ -33,6 +33,7 @@ def test_they_hold_in_every_bundled_scenario_that_has_the_wider_game(scenario):
 def test_those_that_apply():
     assert set(found()) == {"a false", "claiming nothing", "share of", "a lower", "leaks of"}
     assert "a proof" in found(proofs_enabled=True)
+    assert "firms that" in found(pooling_enabled=True)
     assert set(found(modules_enabled=False)) == {"a false", "claiming nothing", "share of"}
     assert set(found(disclosure_enabled=False)) == {"share of", "a lower", "leaks of"}
     assert "a false" not in found(governance_enabled=False), "nobody audits"
@@ -53,6 +54,9 @@ def test_those_that_apply():
         ("a lower", {"measurement_uplift": 0.0}, False),
         ("leaks of", {}, True),
         ("leaks of", {"leak_keur": 0.0, "trust_loss_leak": 0.0}, False),
+        ("firms that", {"pooling_enabled": True}, True),
+        ("firms that", {"pooling_enabled": True, "parity_complaint": 0.0}, False),
+        ("firms that", {"pooling_enabled": True, "parity_complaint": 1.0}, False),
     ],
 )
 def test_each_can_hold_and_can_fail(check, over, holds):
@@ -86,7 +90,7 @@ def test_pooled_measurement_is_what_the_core_looks_up():
         True: 1.0 - (1.0 - float(hazard)) ** 7.0,
         False: 0.001 * np.exp(0.3 * 12.0),
     }
-    brought = {True: measured_curve()[0].reshape(EPSILON_TIERS, POOL_SIZES)[-1, 5], False: 1.0 - np.exp(-6 / 3.0)}
+    brought = {True: measured_curves().found.reshape(EPSILON_TIERS, POOL_SIZES)[-1, 5], False: 1.0 - np.exp(-6 / 3.0)}
     values = {on: found(measurement_table=on)["leaks of"]["value"] for on in (True, False)}
     anywhere = {on: 1.0 - (1.0 - leaks[on]) ** 6 for on in values}
     expected = anywhere[True] / brought[True] / (anywhere[False] / brought[False])

@@ -52,12 +52,12 @@ def test_the_latest_weeks_are_taken():
 
 
 LOOKUPS = {
-    "federated": (tables.measured_curve, ()),
+    "federated": (tables.measured_curves, ()),
     "portfolio": (tables.measured_returns, ()),
     "modules": (tables.measured_worths, (4,)),
     "claims": (tables.measured_proof, (4,)),
 }
-CACHED = (tables.measured_curve, tables.measured_returns, tables._worth_by_tenants, tables._age_proofs)
+CACHED = (tables.measured_curves, tables.measured_returns, tables._worth_by_tenants, tables._age_proofs)
 
 
 @pytest.fixture
@@ -230,3 +230,17 @@ def test_with_the_table_of_claims_its_cost_and_haircut_hold(other_tables):
     table.step({SHOP: "prove:on"})
     table.wait(1)
     assert table.paid(SHOP, "proof") == pytest.approx(-0.125)
+
+
+def test_the_scenario_gets_what_was_measured_of_even_targeting():
+    rows = read_table(bundled("federated")).rows
+    head = pack([sw.market_place(measurement_table=True)]).scenario[0]
+    for name, column in (("curve", "value_share"), ("even_curve", "even_value_share"), ("uneven", "uneven_share")):
+        found = head[name].reshape(EPSILON_TIERS, POOL_SIZES)
+        for tier, epsilon in ((1, "1"), (EPSILON_TIERS - 1, "none")):
+            of_eight = [row for row in rows if (row["epsilon"], row["tenants"]) == (epsilon, "8")]
+            (row,) = (row for row in of_eight if row["persons_per_tenant"] == str(tables.PERSONS))
+            assert found[tier, 7] == pytest.approx(max(float(row[column]), 0.0)), name
+    formula = pack([sw.market_place(even_share=0.9, uneven_share=0.2)]).scenario[0]
+    assert formula["even_curve"] == pytest.approx(0.9 * formula["curve"])
+    assert set(formula["uneven"].tolist()) == {0.2}
