@@ -26,7 +26,8 @@ python tools/write_games.py {episodes}
 
 and one scenario's part by `patchpact check SCENARIO --game --episodes {episodes}`. Losses are drawn; the toy books
 their expectation. The last line of each part sets the public risk estimate (an upper bound: every path is counted as
-if it were the only one) beside drawn losses.
+if it were the only one) beside drawn losses; and the risks of single patches that agents see, which are derivatives,
+beside what solving anew without their findings gives: sums over sums, and absolute errors over that.
 
 ## What was tuned
 

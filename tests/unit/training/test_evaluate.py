@@ -1,5 +1,7 @@
 """Evaluation: same worlds for all, drawn losses, one row a policy."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ import patchpact
 from patchpact.agents.policies import make_policy
 from patchpact.scenarios import load_scenario
 from patchpact.training.evaluate import find_policy, play
-from patchpact.training.game_check import FixedAction, check_game, thoughtless
+from patchpact.training.game_check import FixedAction, check_game, marginals, thoughtless
 
 WORLD = load_scenario("toy-v1").with_parameters(incident_loss="sampled")
 
@@ -141,6 +143,15 @@ def test_the_game_of_the_toy_is_worth_playing() -> None:
     scores = {row["policy"]: row["score"] for row in report["scores"]}
     assert scores["do-nothing"] == 0.0
     assert max(score for name, score in scores.items() if name not in thoughtless()) == 1.0
+
+
+def test_marginals_are_set_against_solving_anew() -> None:
+    """TeaStore's patches remove many findings of one image at once: derivatives miss what those cover for each other."""
+    toy, tea = (marginals(load_scenario(name), range(2)) for name in ("toy-v1", "teastore-v1"))
+    assert 0.0 <= toy["marginal_error_share"] < tea["marginal_error_share"] < 0.01
+    assert tea["marginal_over_resolved"] < 1.0
+    calm = marginals(load_scenario("toy-v1", attempt_multiplier=0.0), range(2))
+    assert all(math.isnan(value) for value in calm.values())
 
 
 def test_a_game_without_risk_is_not_worth_playing() -> None:
