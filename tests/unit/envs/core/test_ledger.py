@@ -16,7 +16,8 @@ def kinds_booked(**over) -> set[str]:
     """Kinds that flow in random legal play of 64 threatened worlds of the wider game."""
     world = load_scenario(
         "symbiosis-v1", windows=4, attempt_multiplier=300.0, initially_known_share=1.0, reputation_keur=5.0,
-        leak_probability=0.05, proofs_enabled=True, recognition="second_price", forecast_gain=0.01, **over,
+        leak_probability=0.05, proofs_enabled=True, recognition="second_price", forecast_gain=0.01,
+        pooling_enabled=True, parity_complaint=0.5, **over,
     )  # fmt: skip
     agents = tuple(sw.replace(a, budget_keur=300.0, equity_keur=9000.0) for a in world.agents)
     late = tuple(sw.replace(p, release_window=9 if p.uid % 5 == 0 else p.release_window) for p in world.patches)
