@@ -12,6 +12,7 @@ k€ a window.
 - Always proving dies iff a proof costs more than it brings, b (1 - haircut) of a claimed level.
 - The highest module price dies iff firms' demand is elastic there: a lower price earns the platform more.
 - Pooling without noise dies iff the expected harm of leaks is above what measurement brings.
+- Moderating nothing, or all, dies iff harm less lost margin is best in between.
 - Targeting all by gain, or all evenly, dies iff what evenness costs is above the expected harm of complaints for some
   firms and below it for others.
 """
@@ -204,6 +205,11 @@ def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterato
         ratio = harm / total if total > 0.0 else math.inf
         name = "leaks of pooled data without noise cost so many times what measurement brings"
         yield _row(name, _exact(ratio), "> 1", ratio > 1.0)
+    hosted = [firm for firm in firms if not firm.platform]
+    if p["hosting_enabled"] and hosted:
+        worst = float(p["moderation_loss"]) * sum(_margin(scenario, firm) for firm in hosted)
+        best = len(hosted) * float(p["content_harm_keur"]) / (2.0 * worst) if worst > 0.0 else math.inf
+        yield _row("strictness at which content costs all together least", _exact(best), "in (0, 1)", 0.0 < best < 1.0)
     if p["responsibility_enabled"] and p["pooling_enabled"]:
         share = _by_gain(scenario, sc, firms)
         yield _row("firms that targeting by gain pays (share)", _exact(share), "in (0, 1)", 0.0 < share < 1.0)

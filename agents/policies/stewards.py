@@ -41,6 +41,7 @@ class Stance:
         reports: how much of their data firms let into pooled measurement, as in the levers.
         even: whether firms target groups evenly.
         incentive: what the platform pays for data, as in its levers.
+        strictness: how strictly it moderates content, as in its levers.
     """
 
     name: str = "stewards"
@@ -57,6 +58,7 @@ class Stance:
     reports: str = "all"
     even: bool = True
     incentive: str = "some"
+    strictness: str = "some"
 
 
 STEWARDS = Stance()
@@ -74,6 +76,7 @@ STANCES: tuple[Stance, ...] = (
     replace(STEWARDS, name="stewards-full-effort", effort=4),
     replace(STEWARDS, name="stewards-few-reports", reports="quarter"),
     replace(STEWARDS, name="stewards-by-gain", even=False),
+    replace(STEWARDS, name="stewards-unmoderated", strictness="none"),
 )
 
 
@@ -118,6 +121,7 @@ class Stewards(BatchPolicy):
             always += [f"effort:{stance.effort}", f"insure:{'on' if stance.insure else 'off'}"]
             always += [f"prove:{'on' if stance.prove else 'off'}", f"reports:{stance.reports}"]
             always += [f"targeting:{'even' if stance.even else 'gain'}", f"incentive:{stance.incentive}"]
+            always.append(f"strictness:{stance.strictness}")
         levers = [np.full(len(seen), self._number[name], np.int64) for name in always]
         if self.role == "business":
             levers.append(self._claim(seen))

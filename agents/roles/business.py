@@ -5,7 +5,7 @@ or the platform's modules are part of the game it is a firm with a true and a cl
 insure itself and subscribe to modules; the platform's own firm sets their price and its support hours. Its impact
 report is public; a shaded one makes its revenue look larger than it is. Where measurement is pooled by choice, a firm
 says how much of its data enters and whether it targets a protected group as often as others, and the platform what it
-pays for data.
+pays for data; where it hosts firms, also how strictly it moderates their content.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ _GROUPS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("reports", ("reports:quarter", "reports:half", "reports:all"), "uplift"),
     ("targeting", ("targeting:gain", "targeting:even"), "parity"),
     ("incentive", ("incentive:none", "incentive:some", "incentive:full"), "incentive"),
+    ("strictness", ("strictness:none", "strictness:some", "strictness:full"), "moderation"),
 )
 LEVERS = tuple(lever for _, levers, _ in _GROUPS for lever in levers)
 LEVER_KINDS = tuple(kind for _, levers, kind in _GROUPS for _ in levers)
@@ -59,6 +60,7 @@ LEVER_KINDS = tuple(kind for _, levers, kind in _GROUPS for _ in levers)
     _REPORTS,
     _TARGETING,
     _PAY,
+    _STRICTNESS,
 ) = (
     sum(len(levers) for _, levers, _ in _GROUPS[:place]) for place in range(1, len(_GROUPS))
 )  # the first lever of each group
@@ -121,6 +123,8 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
         mask[LEVER_START + _REPORTS + level] = pooling and a.reports != level and a.reports_moved == 0
         paying = pooling and platform
         mask[LEVER_START + _PAY + level] = paying and w.incentive_level != level and w.incentive_moved == 0
+        hosting = selling and sc.hosting_enabled
+        mask[LEVER_START + _STRICTNESS + level] = hosting and w.strictness != level and w.strictness_moved == 0
     for even in range(2):
         mask[LEVER_START + _TARGETING + even] = pooling and a.even != even and a.even_moved == 0
     for on in range(2):
@@ -212,6 +216,9 @@ def _set_firm(w, a, lever):  # type: ignore[no-untyped-def]
     elif lever < _PAY:
         a.even = lever - _TARGETING
         a.even_moved = 1
-    else:
+    elif lever < _STRICTNESS:
         w.incentive_level = lever - _PAY
         w.incentive_moved = 1
+    else:
+        w.strictness = lever - _STRICTNESS
+        w.strictness_moved = 1

@@ -171,6 +171,7 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("reports", "share of its data that this firm lets into pooled measurement; for other roles the firms' mean"),
     _share("even", "1 where this firm targets groups evenly; for other roles the share of firms that do"),
     _share("incentive", "what the platform pays for data: 0, 0.5 or 1"),
+    _share("strictness", "how strictly the platform moderates content: 0, 0.5 or 1"),
 )
 
 ROW_WIDTH = len(ROW_FEATURES)

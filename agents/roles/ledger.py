@@ -49,17 +49,22 @@ NETWORK_OF_KIND: dict[str, str] = {
     "bounty": "governance",  # the auditor's share of penalties
     "bid": "governance",  # second price paid for the right to propose
     "incentive": "value",  # platform to firm, for what its data adds to pooled measurement
+    "isolation": "responsibility",  # platform to those whose data a failed isolation showed (damage, as of a leak)
+    "content": "responsibility",  # platform to those whom content harms that it let pass (damage, as of a leak)
+    "moderation": "value",  # margin that firms lose on content wrongly taken down
     "parity": "responsibility",  # firm to those it targets less often for their group (damage, as of a leak)
 }
 RESTS_ON: dict[str, str] = {
     "leak": "value",
     "parity": "value",
+    "isolation": "value",
+    "content": "value",
     "penalty": "responsibility",
     "bounty": "responsibility",
     "reputation": "governance",
 }
-"""Kinds that need what another network brings about: without pooled data nothing leaks and nobody is
-targeted by it, without claims and reports
+"""Kinds that need what another network brings about: without a platform's modules nothing is pooled
+or hosted that could do harm, without claims and reports
 there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their
 own switch is on."""
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)

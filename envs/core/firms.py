@@ -27,7 +27,7 @@ def start(S, st, k):  # type: ignore[no-untyped-def]
     w.premium_tier = w.rebate = w.capital_level = w.audit_level = w.demand_level = w.support_level = 0
     w.module_price_level = 1
     w.epsilon = sc.epsilon_start
-    w.incentive_level = 0
+    w.incentive_level = w.strictness = 0
     w.severity = w.fine_factor = 1.0
     w.joined = 0.0
     w.trust_mean = w.participation = w.insolvent = w.gap_mean = w.value_created_keur = 0.0
@@ -49,7 +49,7 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     w.premium_moved = w.rebate_moved = w.capital_moved = w.audit_moved = 0
-    w.demand_moved = w.price_moved = w.support_moved = w.epsilon_moved = w.incentive_moved = 0
+    w.demand_moved = w.price_moved = w.support_moved = w.epsilon_moved = w.incentive_moved = w.strictness_moved = 0
     joined = 0
     for i in range(sc.na):
         agent = st.agent[k, i]

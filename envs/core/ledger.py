@@ -17,6 +17,7 @@ COMPLIANCE, FILING, REPUTATION = (KIND_INDEX[n] for n in ("compliance", "filing"
 LEAK, MANDATE, PROOF = (KIND_INDEX[n] for n in ("leak", "mandate", "proof"))
 AUDIT, PENALTY, BOUNTY, BID = (KIND_INDEX[n] for n in ("audit", "penalty", "bounty", "bid"))
 INCENTIVE, PARITY = (KIND_INDEX[n] for n in ("incentive", "parity"))
+ISOLATION, CONTENT, MODERATION = (KIND_INDEX[n] for n in ("isolation", "content", "moderation"))
 
 
 @compiled

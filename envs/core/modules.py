@@ -9,7 +9,7 @@ from __future__ import annotations
 from patchpact.agents.roles.business import FORECAST, MODULES, PATCH_BOT, PRIORITISE, SCAN
 from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.switches import disclosing
-from patchpact.envs.core import pooling
+from patchpact.envs.core import hosting, pooling
 from patchpact.envs.core.ledger import MODULE, POOL, RETURNS, book, book_return, nature, outside
 
 _MODULES, _PLACEBO, _MEASUREMENT = len(MODULES), MODULES.index("placebo"), MODULES.index("measurement")
@@ -76,6 +76,8 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
         book_return(S, st, k, i, RETURNS, worth)
         w.value_created_keur += worth
     pooling.settle(S, st, k, seller, fees)
+    if sc.hosting_enabled:
+        hosting.settle(S, st, k, seller)
 
 
 @compiled

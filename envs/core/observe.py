@@ -50,6 +50,7 @@ _SHOWN_PROPOSERS = len(_PROPOSER_PLACES)
     TRUST, TRUST_MEAN, RATING, CLAIMED, TRUE_LEVEL, EFFORT_LEVEL, CAUGHT, SHADED, INSURED, PREMIUM, PREMIUM_TIER,
     REBATE, CAPITAL, AUDIT_LEVEL, DEMAND_LEVEL, FINE_FACTOR, NEGLIGENCE_SHARE, CREDITS, INTENSITY, BID, MODULE,
     MODULE_PRICE, SUPPORT, JOINED, EPSILON, PROVING, EQUITY, SMALL, PLATFORM, GONE, REPORTS, EVEN, INCENTIVE,
+    STRICTNESS,
 ) = (
     GLOBALS_START + _GLOBAL_NAMES.index(name)
     for name in (
@@ -63,6 +64,7 @@ _SHOWN_PROPOSERS = len(_PROPOSER_PLACES)
         "credits", "intensity", "bid", "module_scan", "module_price", "support_level", "joined", "epsilon", "proving",
         "equity", "small",
         "platform", "gone", "reports", "even", "incentive",
+        "strictness",
     )
 )  # fmt: skip
 
@@ -233,6 +235,7 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
     epsilon = w.epsilon / (EPSILON_TIERS - 1.0)
     pooling = sc.pooling_enabled
     incentive = 0.5 * w.incentive_level
+    strictness = 0.5 * w.strictness
     subscribed = 0
     for n in range(agents):
         subscribed |= st.agent[k, n].modules
@@ -280,6 +283,7 @@ def _write_firms(S, st, k, sc, w):  # type: ignore[no-untyped-def]
             obs[REPORTS] = REPORT_SHARES[agent.reports] if firm else reports
             obs[EVEN] = agent.even if firm else even
             obs[INCENTIVE] = incentive
+        obs[STRICTNESS] = strictness
 
 
 @compiled

@@ -132,6 +132,7 @@ WORLD = _record(
     ("premium_tier", "i8"), ("rebate", "i1"), ("capital_level", "i8"), ("audit_level", "i8"), ("demand_level", "i8"),
     ("module_price_level", "i8"), ("support_level", "i8"),
     ("epsilon", "i8"), ("epsilon_moved", "i1"), ("incentive_level", "i8"), ("incentive_moved", "i1"),
+    ("strictness", "i8"), ("strictness_moved", "i1"),
     ("premium_moved", "i1"), ("rebate_moved", "i1"), ("capital_moved", "i1"), ("audit_moved", "i1"),
     ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
     ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),

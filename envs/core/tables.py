@@ -69,7 +69,8 @@ def measured_curves() -> Curves:
         for curve, share in zip(curves, shares, strict=True):
             curve[tier] = np.interp(np.arange(1, POOL_SIZES + 1), tenants[mine][order], share[mine][order])
         leak[tier] = hazards[mine].mean()
-    return Curves(*np.maximum(curves, 0.0).reshape(len(names), -1), leak)
+    found, found_evenly, uneven = np.maximum(curves, 0.0).reshape(len(names), -1)
+    return Curves(found, found_evenly, uneven, leak)
 
 
 @cache

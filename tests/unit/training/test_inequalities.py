@@ -34,6 +34,7 @@ def test_those_that_apply():
     assert set(found()) == {"a false", "claiming nothing", "share of", "a lower", "leaks of"}
     assert "a proof" in found(proofs_enabled=True)
     assert "firms that" in found(pooling_enabled=True)
+    assert "strictness at" in found(hosting_enabled=True)
     assert set(found(modules_enabled=False)) == {"a false", "claiming nothing", "share of"}
     assert set(found(disclosure_enabled=False)) == {"share of", "a lower", "leaks of"}
     assert "a false" not in found(governance_enabled=False), "nobody audits"
@@ -54,6 +55,9 @@ def test_those_that_apply():
         ("a lower", {"measurement_uplift": 0.0}, False),
         ("leaks of", {}, True),
         ("leaks of", {"leak_keur": 0.0, "trust_loss_leak": 0.0}, False),
+        ("strictness at", {"hosting_enabled": True}, True),
+        ("strictness at", {"hosting_enabled": True, "content_harm_keur": 0.0}, False),
+        ("strictness at", {"hosting_enabled": True, "moderation_loss": 0.0}, False),
         ("firms that", {"pooling_enabled": True}, True),
         ("firms that", {"pooling_enabled": True, "parity_complaint": 0.0}, False),
         ("firms that", {"pooling_enabled": True, "parity_complaint": 1.0}, False),
