@@ -78,7 +78,8 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
     sets the network's linear paths, which training changes like all other weights: nominations by their credited
     gain, accept or reject by the motion's, pass rather than pull a lever; other votes and all levers together get
     about exp(-strength) of the probability. On public estimates, and without chance, it acts as the baseline
-    ``net-gain`` does.
+    ``net-gain`` does; on its own account as ``myopic-selfish``: what a patch unlocks is others' risk for the most
+    part, and no gain of its own.
 
     Args:
         network: a new network under this version's layout.
@@ -87,13 +88,15 @@ def lean_towards_gains(network: PolicyNetwork, strength: float, welfare_share: f
     """
     shape, gains, heads = network.shape, network.gains, network.heads
     with torch.no_grad():
-        for n, share in enumerate((1.0 - welfare_share, welfare_share)):
-            for m, mode in enumerate(layout.MODES):
-                credited = shape.row_width + n * len(layout.MODES) + m
-                network.row_skip.weight[heads.by_row.index(f"nominate:*:{mode}"), credited] += strength * share
-            motion = shape.global_width + shape.row_width + len(gains.by_mode) + n
-            network.plain_skip.weight[heads.plain.index("vote:accept"), motion] += strength * share
-            network.plain_skip.weight[heads.plain.index("vote:reject"), motion] -= strength * share
+        public = VIEWS.index("public")
+        for m, mode in enumerate(layout.MODES):
+            nominate = network.row_skip.weight[heads.by_row.index(f"nominate:*:{mode}")]
+            nominate[layout.row_feature(f"own_{mode}")] += strength * (1.0 - welfare_share)
+            nominate[shape.row_width + public * len(layout.MODES) + m] += strength * welfare_share
+        for vote, sign in (("vote:accept", strength), ("vote:reject", -strength)):
+            cast = network.plain_skip.weight[heads.plain.index(vote)]
+            cast[_place("motion_own_gain")] += sign * (1.0 - welfare_share)
+            cast[shape.global_width + shape.row_width + len(gains.by_mode) + public] += sign * welfare_share
         rest = -strength - math.log(len(heads.order)) if strength else 0.0
         for n, name in enumerate(heads.plain):
             if name not in ("pass", "vote:accept", "vote:reject"):

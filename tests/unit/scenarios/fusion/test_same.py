@@ -120,6 +120,6 @@ def test_places_of_urls(url, place):
     ids=["one file", "one file name", "nested paths", "one advisory"],
 )
 def test_time_does_not_grow_with_the_square(findings):
-    started = time.perf_counter()
+    started = time.process_time()
     group([("shop", finding) for finding in findings], load_tables())
-    assert time.perf_counter() - started < 5.0
+    assert time.process_time() - started < 5.0
