@@ -99,7 +99,10 @@ def commit() -> str | None:
 
 
 def claim(folder: Path, busy: str) -> IO[str]:
-    """Hold the folder for this process while the file is open. Raises ``RunError``, with ``busy``, if another does."""
+    """Hold the folder for this process while the file is open. Raises ``RunError``, with ``busy``, if another does.
+
+    What a kill left half written in it is removed: who holds the folder is alone in it.
+    """
     with writing(folder):
         held = (folder / LOCK_FILE).open("w", encoding="utf-8")
     try:
@@ -107,6 +110,9 @@ def claim(folder: Path, busy: str) -> IO[str]:
     except OSError:
         held.close()
         raise RunError(f"{folder}: {busy}; wait or name another folder") from None
+    for left in folder.rglob(".*.new"):
+        if left.is_file():
+            left.unlink(missing_ok=True)
     return held
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from patchpact.training import RunError, TrainConfig, train
-from patchpact.training.folder import LOCK_FILE, CheckpointState, RunFolder, replace_folder, write_text
+from patchpact.training.folder import LOCK_FILE, CheckpointState, RunFolder, claim, replace_folder, write_text
 
 
 def state(iteration: int) -> CheckpointState:
@@ -112,6 +112,14 @@ def test_a_damaged_checkpoint_is_no_reason_to_begin_anew(run: RunFolder, text: s
     (run.path / "checkpoints" / "last" / "state.json").write_text(text)
     with pytest.raises(RunError, match=r"state\.json: damaged or unreadable \(.*\); delete .*last to go on without"):
         run.checkpoint("last")
+
+
+def test_who_claims_a_folder_removes_what_a_kill_left(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in (".benchmark.json.77.new", "sub/.story.json.78.new", "kept.json"):
+        (tmp_path / name).write_text("{")
+    claim(tmp_path, "busy").close()
+    assert sorted(file.name for file in tmp_path.rglob("*.*") if file.is_file()) == [".lock", "kept.json"]
 
 
 def test_replace_folder_leaves_no_rest(tmp_path: Path) -> None:
