@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +34,7 @@ from patchpact.agents.policies import make_policy
 from patchpact.agents.policies.base import Policy
 from patchpact.agents.policies.learned import load_policy, save_policy
 from patchpact.agents.roles import action_names
-from patchpact.cli.output import table
+from patchpact.cli.output import between_marks, table
 from patchpact.scenarios import Scenario
 from patchpact.training import TrainConfig, train
 from patchpact.training.evaluate import play
@@ -48,7 +47,6 @@ from patchpact.training.federated.weights import Layout, Networks
 from patchpact.training.folder import write_table, write_text
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 EPISODES = range(32)
 FEDERATED = FederatedConfig(tenants=16, rounds=3, local="imitate", epsilon=0.0, update_clip=1.5, delta=1e-3, subspace=8)
 BASE = TrainConfig(
@@ -207,8 +205,8 @@ def main(runs: Path, seeds: int) -> None:
     write_table(DOCS / "federated_policies.csv", rows)
     page = DOCS / "federated_policies.md"
     command = f"tools/federated_policies.py RUNS {seeds}"
-    text = f"\n{results(rows, command)}\n\n"
-    write_text(page, PLACE.sub(lambda m: m[1] + text + m[2], page.read_text(encoding="utf-8")))
+    block = f"\n{results(rows, command)}\n"
+    write_text(page, between_marks(page.read_text(encoding="utf-8"), "results", block))
 
 
 if __name__ == "__main__":

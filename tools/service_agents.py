@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from patchpact.cli.output import table
+from patchpact.cli.output import between_marks, table
 from patchpact.envs.services import COUPLING_KEUR
 from patchpact.scenarios import load_scenario
 from patchpact.training import stats
@@ -28,7 +28,6 @@ from patchpact.training.services import DEFAULTS, Played, side_by_side, train_se
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE, PAGE = ROOT / "docs" / "service_agents.csv", ROOT / "docs" / "service_agents.md"
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 GRAPHS = ("boutique-v1", "robot-shop-v1", "sock-shop-v1", "generated-v1")
 FIRST_SEED = 1000
 LEARNED = "services-learned"
@@ -126,6 +125,5 @@ if __name__ == "__main__":
             everything += rows(graph, losses, count, folders)
             print(graph, losses, flush=True)
             write_table(TABLE, everything, ".3f")
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    PAGE.write_text(f"{before}{BEGIN}\n{results(everything, count, len(folders))}\n{END}{after}", encoding="utf-8")
+    text = between_marks(PAGE.read_text(encoding="utf-8"), "results", results(everything, count, len(folders)))
+    PAGE.write_text(text, encoding="utf-8")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from patchpact.cli.output import table
+from patchpact.cli.output import between_marks, table
 from patchpact.scenarios.tables import Table, bundled, read_table
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "federated.md"
-PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 
 
 def results(measured: Table) -> str:
@@ -78,7 +76,7 @@ def _cell(row: Mapping[str, str], column: str, interval: bool) -> str:
 
 def written(text: str, measured: Table) -> str:
     """The page with these results."""
-    return PLACE.sub(lambda found: f"{found[1]}\n{results(measured)}\n{found[2]}", text)
+    return between_marks(text, "results", f"\n{results(measured)}")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,13 @@ tables need: `patchpact report docs/leaderboard` shows all of it.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from pathlib import Path
 
 import pandas as pd
 
+from patchpact.cli.output import between_marks
 from patchpact.training.reports.leaderboard import table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +25,6 @@ KEPT = [
 ]  # fmt: skip
 WHOLE = ("training_seed", "seed")
 EXACT = ("welfare_keur", "bound_keur")
-BEGIN, END = "<!-- leaderboard:begin -->", "<!-- leaderboard:end -->"
 
 
 def keep(source: Path) -> None:
@@ -48,9 +47,8 @@ def keep(source: Path) -> None:
 def write_readme() -> None:
     """Put the table between the marks."""
     file = ROOT / "README.md"
-    text = file.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n{table(HOME)}\n{END}"
-    file.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: block, text, flags=re.DOTALL), encoding="utf-8")
+    text = between_marks(file.read_text(encoding="utf-8"), "leaderboard", table(HOME))
+    file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

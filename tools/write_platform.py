@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from patchpact.cli.output import table
+from patchpact.cli.output import between_marks, table
 from patchpact.ecosystem.modules import IN_PLAY, MODULES, Figure, ModuleTable, load_modules
 from patchpact.ecosystem.modules.economics import isolation_failure_probability, net_worth_keur
 from patchpact.envs.core.tables import WORTHS, measured_worths
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "platform.md"
-BEGIN, END = "<!-- worth:begin -->", "<!-- worth:end -->"
 LEGEND = """\
 *Last*: added to all others. *All orders*: on average over the orders in which modules may come (Shapley). *If nobody
 judges*: IT accepts whatever is nominated, as plain `cvss-first` and `net-gain` do; a scan then changes nothing. *Pays
@@ -24,9 +23,7 @@ FIRMS = (1, 2, 3, 4)
 
 def page(text: str, worth: ModuleTable) -> str:
     """The page with the part between the marks written anew."""
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{results(worth)}\n{END}{after}"
+    return between_marks(text, "worth", results(worth))
 
 
 def results(worth: ModuleTable) -> str:

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
 import patchpact
 from patchpact.agents.policies import policy_names
 from patchpact.cli.evaluate import columns
-from patchpact.cli.output import table
+from patchpact.cli.output import between_marks, table
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACE = re.compile(r"(<!-- results:begin -->\n).*(<!-- results:end -->)", re.DOTALL)
 EPISODES, SEED = 1024, 1000
 """As in the Makefile's demo."""
 RIVAL = "net-gain-patient"
@@ -29,8 +27,8 @@ def main(run: str) -> None:
     if best["policy"] != RIVAL:
         sys.exit(f"{best['policy']} is above {RIVAL}: set policies against it, here and in the Makefile")
     file = ROOT / "README.md"
-    text = f"{table(rows, columns(rows), markdown=True)}\n"
-    file.write_text(PLACE.sub(lambda match: match[1] + text + match[2], file.read_text(encoding="utf-8")), "utf-8")
+    block = table(rows, columns(rows), markdown=True)
+    file.write_text(between_marks(file.read_text(encoding="utf-8"), "results", block), encoding="utf-8")
 
 
 if __name__ == "__main__":

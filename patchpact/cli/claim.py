@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from patchpact.cli.arguments import Part, UsageError, add_json, whole_number
 from patchpact.cli.outfile import out_file, write_file
-from patchpact.cli.output import print_json
+from patchpact.cli.output import print_json, say
 from patchpact.scenarios.errors import ScenarioError
 from patchpact.scenarios.importers.plain import one_line
 
@@ -228,7 +228,4 @@ def _left_open(expected: Mapping[str, str]) -> list[str]:
 
 
 def _say(args: argparse.Namespace, summary: dict[str, object], line: str) -> None:
-    if args.json:
-        print_json(summary)
-    else:
-        print(one_line(line, 20_000))
+    say(args.json, summary, one_line(line, 20_000))

@@ -17,6 +17,22 @@ def print_json(value: Any) -> None:
     print(json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False))
 
 
+def say(as_json: bool, summary: Mapping[str, Any], line: str) -> None:
+    """What a command did: for machines, or in a line."""
+    if as_json:
+        print_json(summary)
+    else:
+        print(line)
+
+
+def between_marks(text: str, name: str, block: str) -> str:
+    """A page with ``block`` in place of what stands between ``<!-- name:begin -->`` and ``<!-- name:end -->``."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    before, rest = text.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{block}\n{end}{after}"
+
+
 def shown(value: Any) -> str:
     """One cell: five significant digits or more, no exponent for everyday sizes."""
     if hasattr(value, "item") and not isinstance(value, str):

@@ -9,7 +9,7 @@ import argparse
 
 from patchpact.cli.arguments import UsageError, add_json
 from patchpact.cli.outfile import out_file
-from patchpact.cli.output import print_json
+from patchpact.cli.output import say
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +34,13 @@ def run(args: argparse.Namespace) -> int:
 
         file = write_benchmark_report(folder, out, progress=True)
         tables = file.with_suffix(".md")
-        if args.json:
-            print_json({"report": str(file), "tables": str(tables)})
-        else:
-            print(f"{file}: written, {file.stat().st_size / 1e6:.1f} MB; its tables in {tables}")
+        size = f"{file.stat().st_size / 1e6:.1f} MB"
+        say(args.json, {"report": str(file), "tables": str(tables)}, f"{file}: written, {size}; its tables in {tables}")
     elif (folder / "config.json").is_file():
         from patchpact.training.reports.run import write_run_report
 
         file = write_run_report(folder, out)
-        if args.json:
-            print_json({"report": str(file)})
-        else:
-            print(f"{file}: written")
+        say(args.json, {"report": str(file)}, f"{file}: written")
     else:
         raise UsageError(
             f"{folder}: holds neither benchmark.json nor config.json; name a folder that patchpact benchmark or"

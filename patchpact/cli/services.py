@@ -11,7 +11,7 @@ import shlex
 from typing import Any
 
 from patchpact.cli.arguments import Part, UsageError, add_json, add_settings, whole_number
-from patchpact.cli.output import print_json, table
+from patchpact.cli.output import print_json, say, table
 
 COLUMNS = (
     "policy", "agents", "welfare_keur", "welfare_low", "welfare_high", "over_vote_keur", "over_vote_low",
@@ -82,10 +82,8 @@ def _train(args: argparse.Namespace, penalty: float) -> int:
     )  # fmt: skip
     folder = train_services(config, penalty, progress=not args.quiet)
     compare = ["patchpact", "services", "compare", "--scenario", args.scenario, "--policy", str(folder)]
-    if args.json:
-        print_json({"run": str(folder), "policy": str(folder / "policy"), "compare": compare})
-    else:
-        print(f"{folder}: trained; compare it: {shlex.join(compare)}")
+    summary = {"run": str(folder), "policy": str(folder / "policy"), "compare": compare}
+    say(args.json, summary, f"{folder}: trained; compare it: {shlex.join(compare)}")
     return 0
 
 

@@ -21,7 +21,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from patchpact.cli.arguments import UsageError, add_json, add_settings, positive_number, whole_number
-from patchpact.cli.output import print_json
+from patchpact.cli.output import say
 from patchpact.training.config import TrainConfig
 from patchpact.training.faults import RunnerFault
 from patchpact.training.federated.settings import FederatedConfig
@@ -83,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     """Train to the end; 130 if stopped before, 1 if a runner failed."""
     from patchpact.training import train
     from patchpact.training.folder import RunFolder
+    from patchpact.training.reports.files import read_json
 
     given = settings_of(args)
     if args.resume is None:
@@ -104,12 +105,10 @@ def run(args: argparse.Namespace) -> int:
     compare = ["patchpact", "evaluate", "--scenario", str(config.scored[0]), "--policy", str(folder), "--baselines"]
     for name, value in config.overrides.items():
         compare += ["--set", f"{name}={json.dumps(value)}"]
-    if args.json:
-        evaluation = RunFolder(folder).evaluation_file
-        rows = json.loads(evaluation.read_text(encoding="utf-8")) if evaluation.exists() else []
-        print_json({"run": str(folder), "policy": str(folder / "policy"), "evaluation": rows, "compare": compare})
-    else:
-        print(f"{folder}: trained{_price(folder)}; compare it with: {shlex.join(compare)}")
+    evaluation = RunFolder(folder).evaluation_file
+    rows = read_json(evaluation) if args.json and evaluation.exists() else []
+    summary = {"run": str(folder), "policy": str(folder / "policy"), "evaluation": rows, "compare": compare}
+    say(args.json, summary, f"{folder}: trained{_price(folder)}; compare it with: {shlex.join(compare)}")
     return 0
 
 
