@@ -186,12 +186,17 @@ def evaluate(
     cast = [find_policy(policy) for policy in policies]
     seeds = range(seed, seed + episodes)
     idle = play(world, make_policy("do-nothing"), seeds)
-    rival = None if versus is None else find_policy(versus)
-    level = None if rival is None else play(world, rival[1], seeds)["welfare_keur"]
+    rival = None if versus is None else play(world, find_policy(versus)[1], seeds)
+    level = None if rival is None else rival["welfare_keur"]
     rows = []
-    for name, policy in cast:
+    for given, (name, policy) in zip(policies, cast, strict=True):
         flows = None if ledger is None else Flows(world)
-        totals = idle if name == "do-nothing" and flows is None else play(world, policy, seeds, flows)
+        if name == "do-nothing" and flows is None:
+            totals = idle
+        elif rival is not None and given == versus and flows is None:
+            totals = rival
+        else:
+            totals = play(world, policy, seeds, flows)
         if ledger is not None and flows is not None:
             head = {"scenario": world.id, "policy": name, "episodes": episodes}
             ledger += [{**head, **flow} for flow in flows.rows()]

@@ -82,7 +82,7 @@ class _Fresh:
 
     def judge(self, weights: Floats, order_eur: float) -> _Judged:
         """A released model, with the released mean order."""
-        told = uplift(weights, self.persons)
+        told, best = uplift(weights, self.persons), self.best()
         chosen = worth_treating(told, order_eur, self.settings)
         group = self.persons.group
         tenants = [np.flatnonzero(self.persons.tenant == i) for i in range(len(self.persons.tenants))]
@@ -92,9 +92,9 @@ class _Fresh:
         gaps = [parity_gap(chosen[own], group[own]) for own in tenants]
         return _Judged(
             float(np.sqrt(np.mean((told - self.gain) ** 2))),
-            self.value(chosen) / self.best(),
+            self.value(chosen) / best,
             parity_gap(chosen, group),
-            self.value(even) / self.best(),
+            self.value(even) / best,
             float(np.mean([gap > PARITY_LIMIT for gap in gaps])),
         )
 

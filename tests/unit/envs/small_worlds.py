@@ -1,5 +1,6 @@
 """Worlds small enough to reason about, and a table at which a test sits all agents."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -121,6 +122,16 @@ def market_place(**changes: Any) -> Scenario:
     )
 
 
+SECOND = 3
+"""The other shop of a ``market_of_two``; vendor, insurer and auditor sit one place further on."""
+
+
+def market_of_two(**changes: Any) -> Scenario:
+    """A ``market_place`` with another shop, which has no services of its own."""
+    agents = market_place().agents
+    return market_place(**{"agents": (*agents, replace(agents[SHOP], uid=6, name="business_2")), **changes})
+
+
 def no_ops(engine: Engine) -> Any:
     """Pass or abstain, whichever the phase asks for ``(num_envs, agents)``."""
     voting = engine.state.world["voting"][:, None].astype(bool)
@@ -133,6 +144,19 @@ def idle(engine: Engine, steps: int = 10**6) -> None:
         if engine.state.world["over"].all():
             return
         engine.step(no_ops(engine))
+
+
+def first_window(make: Callable[..., Scenario], *turns: dict[int, str]) -> "Table":
+    """A table whose first window is over, in each motion of which a turn's levers were pulled.
+
+    ``make`` gives the world of so many ``motions_per_window``.
+    """
+    table = Table(make(motions_per_window=len(turns)))
+    for turn in turns:
+        table.step(turn)
+    while table.world["t"] == 0:
+        table.step()
+    return table
 
 
 class Table:

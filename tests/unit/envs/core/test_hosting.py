@@ -1,9 +1,11 @@
 """What a platform answers for that hosts firms: isolation that fails, content that it lets pass or takes down."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import small_worlds as sw
-from small_worlds import PLATFORM, SHOP
+from small_worlds import PLATFORM, SECOND, SHOP
 
 from patchpact.agents.roles import layout
 from patchpact.ecosystem.modules.catalogue import PARAMETERS
@@ -16,25 +18,13 @@ MARGIN = 0.1 * 24.0 * 7.0
 """Of the shop, k€ a window."""
 
 
-SECOND = 3
-"""Another shop, without services of its own."""
-
-
 def market(**changes):
-    agents = sw.market_place().agents
-    second = sw.replace(agents[SHOP], uid=6, name="business_2")
-    return sw.market_place(**{**ON, "agents": (*agents, second), **changes})
+    return sw.market_of_two(**{**ON, **changes})
 
 
 def hosted(*levers, firms=(SHOP,), **changes):
     """A table at which firms take a module and, one motion after the other, levers are pulled; a window is over."""
-    table = sw.Table(market(**changes, motions_per_window=1 + len(levers)))
-    table.step(dict.fromkeys(firms, "module:prioritise"))
-    for lever in levers:
-        table.step(lever)
-    while table.world["t"] == 0:
-        table.step()
-    return table
+    return sw.first_window(partial(market, **changes), dict.fromkeys(firms, "module:prioritise"), *levers)
 
 
 @pytest.mark.parametrize(("level", "strictness"), [("none", 0.0), ("some", 0.5), ("full", 1.0)])

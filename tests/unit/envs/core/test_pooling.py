@@ -1,9 +1,11 @@
 """Firms' choice of what enters pooled measurement and how they use it, and what the platform pays for data."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import small_worlds as sw
-from small_worlds import PLATFORM, SHOP
+from small_worlds import PLATFORM, SECOND, SHOP
 
 from patchpact.agents.roles import layout
 from patchpact.agents.roles.business import REPORT_SHARES
@@ -19,13 +21,8 @@ MARGIN = 0.1 * 24.0 * 7.0
 
 def pooled(levers=(), firms=(SHOP,), **changes):
     """A table at which these firms measure and, one motion after the other, pull levers; one window is over."""
-    table = sw.Table(sw.market_place(**{**ON, **changes}, motions_per_window=1 + len(levers)))
-    table.step(dict.fromkeys(firms, "module:measurement"))
-    for lever in levers:
-        table.step(lever)
-    while table.world["t"] == 0:
-        table.step()
-    return table
+    make = partial(sw.market_place, **{**ON, **changes})
+    return sw.first_window(make, dict.fromkeys(firms, "module:measurement"), *levers)
 
 
 def shares(firms):
@@ -84,13 +81,9 @@ def test_the_platform_gives_back_a_part_of_the_fees(level, share):
 
 def test_incentives_follow_what_would_not_be_found_without_a_firms_data():
     """Two shops of a market, one with a quarter of its data: the scores are differences of the curve."""
-    world = sw.market_place(**ON, motions_per_window=3)
-    table = sw.Table(world)
-    firms = [i for i in range(len(world.agents)) if world.agents[i].role == "business" and i != PLATFORM]
-    table.step(dict.fromkeys(firms, "module:measurement"))
-    table.step({PLATFORM: "incentive:full", firms[0]: "reports:quarter"})
-    while table.world["t"] == 0:
-        table.step()
+    firms = (SHOP, SECOND)
+    levers = {PLATFORM: "incentive:full", SHOP: "reports:quarter"}
+    table = sw.first_window(partial(sw.market_of_two, **ON), dict.fromkeys(firms, "module:measurement"), levers)
     curve = np.concatenate(([0.0], shares(np.arange(1, 17))))
     at = lambda data: float(np.interp(data, np.arange(17), curve))  # noqa: E731
     data = len(firms) - 0.75
