@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from patchpact.agents.roles import ROLES, layout
-from patchpact.scenarios.errors import closest
-
-
-def check_role(role: str) -> str:
-    """The role itself. Raises ``ValueError`` with the closest name for an unknown one."""
-    if role not in ROLES:
-        raise ValueError(f"role: {role!r} is unknown; {closest(role, ROLES)}")
-    return role
+from patchpact.agents.roles import layout
+from patchpact.agents.roles.registry import check_role
 
 
 def observation_layout(role: str) -> tuple[layout.Entry, ...]:

@@ -118,16 +118,9 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
             discloses and a.effort_level != level and a.effort_moved == 0 and a.budget >= cost
         )
     selling = offered and platform
-    pooling = offered and sc.pooling_enabled
-    for level in range(3):
-        mask[LEVER_START + _REPORTS + level] = pooling and a.reports != level and a.reports_moved == 0
-        paying = pooling and platform
-        mask[LEVER_START + _PAY + level] = paying and w.incentive_level != level and w.incentive_moved == 0
-        hosting = selling and sc.hosting_enabled
-        mask[LEVER_START + _STRICTNESS + level] = hosting and w.strictness != level and w.strictness_moved == 0
-    for even in range(2):
-        mask[LEVER_START + _TARGETING + even] = pooling and a.even != even and a.even_moved == 0
+    pooling, hosting = offered and sc.pooling_enabled, selling and sc.hosting_enabled
     for on in range(2):
+        mask[LEVER_START + _TARGETING + on] = pooling and a.even != on and a.even_moved == 0
         provable = discloses and sc.proofs_enabled
         mask[LEVER_START + _PROVE + on] = provable and a.proving != on and a.proving_moved == 0
     for tier in range(_TIERS):
@@ -138,6 +131,10 @@ def _mask_firm(sc, w, a, platform, mask):  # type: ignore[no-untyped-def]
     for level in range(3):
         mask[LEVER_START + _PRICE + level] = selling and w.module_price_level != level and w.price_moved == 0
         mask[LEVER_START + _SUPPORT + level] = selling and w.support_level != level and w.support_moved == 0
+        mask[LEVER_START + _REPORTS + level] = pooling and a.reports != level and a.reports_moved == 0
+        paying = selling and pooling
+        mask[LEVER_START + _PAY + level] = paying and w.incentive_level != level and w.incentive_moved == 0
+        mask[LEVER_START + _STRICTNESS + level] = hosting and w.strictness != level and w.strictness_moved == 0
 
 
 @compiled

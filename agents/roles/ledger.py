@@ -63,9 +63,8 @@ RESTS_ON: dict[str, str] = {
     "bounty": "responsibility",
     "reputation": "governance",
 }
-"""Kinds that need what another network brings about: without a platform's modules nothing is pooled
-or hosted that could do harm, without claims and reports
-there is nothing to penalise, without audits no gap is found. With that network off they have no occasion, though their
-own switch is on."""
+"""Kinds that need what another network brings about: without a platform's modules nothing is pooled or hosted that
+could do harm, without claims and reports there is nothing to penalise, without audits no gap is found. With that
+network off they have no occasion, though their own switch is on."""
 KINDS: tuple[str, ...] = tuple(NETWORK_OF_KIND)
 KIND_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(KINDS)}

@@ -22,8 +22,13 @@ ACTION_NAMES: dict[str, tuple[str, ...]] = {m.NAME: (*COMMON_ACTIONS, *m.LEVERS)
 MAX_ACTIONS = max(len(names) for names in ACTION_NAMES.values())
 
 
+def check_role(role: str) -> str:
+    """The role itself. Raises ``ValueError`` with the closest name for an unknown one."""
+    if role not in ROLES:
+        raise ValueError(f"role: {role!r} is unknown; {closest(role, ROLES)}")
+    return role
+
+
 def action_names(role: str) -> tuple[str, ...]:
     """Names of the role's actions, indexed by action number. Raises ``ValueError`` for an unknown role."""
-    if role not in ACTION_NAMES:
-        raise ValueError(f"role: {role!r} is unknown; {closest(role, ROLES)}")
-    return ACTION_NAMES[role]
+    return ACTION_NAMES[check_role(role)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from patchpact.agents.roles.business import PLACEBO
 from patchpact.agents.roles.compiled import compiled
 from patchpact.envs.core import random
-from patchpact.envs.core.ledger import CONTENT, DAMAGE, ISOLATION, MODERATION, book, nature, outside
+from patchpact.envs.core.ledger import CONTENT, ISOLATION, MODERATION, book, book_harm, nature
 
 
 @compiled
@@ -31,14 +31,11 @@ def settle(S, st, k, seller):  # type: ignore[no-untyped-def]
         return
     strictness = 0.5 * w.strictness
     passed = tenants * (1.0 - strictness) * sc.content_harm_keur
-    w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, passed)
-    book(S, st, k, seller, outside(st), CONTENT, passed)
+    book_harm(S, st, k, seller, CONTENT, passed)
     a_day = min(sc.isolation_failure * tenants, 1.0) if tenants > 1 else 0.0
     failed = random.uniform(w.seed, random.HOSTING, 0, w.t) < 1.0 - (1.0 - a_day) ** sc.window_days
     if failed:
-        harm = tenants * sc.isolation_keur
-        w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, harm)
-        book(S, st, k, seller, outside(st), ISOLATION, harm)
+        book_harm(S, st, k, seller, ISOLATION, tenants * sc.isolation_keur)
     for i in range(sc.na):
         agent = st.agent[k, i]
         if not hosted(sc, agent, i):

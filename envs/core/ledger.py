@@ -65,6 +65,13 @@ def book_return(S, st, k, taker, kind, amount):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def book_harm(S, st, k, party, kind, amount):  # type: ignore[no-untyped-def]
+    """Harm (k€) that a platform's modules do to people outside: damage in any case, and what ``party`` owes for it."""
+    st.world[k].damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, amount)
+    book(S, st, k, party, outside(st), kind, amount)
+
+
+@compiled
 def outside(st):  # type: ignore[no-untyped-def]
     """The account of parties that no agent plays; it counts in welfare."""
     return st.parts.shape[1] - 2

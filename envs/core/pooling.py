@@ -9,7 +9,7 @@ from __future__ import annotations
 from patchpact.agents.roles.business import MEASUREMENT, REPORT_SHARES
 from patchpact.agents.roles.compiled import compiled
 from patchpact.envs.core import random
-from patchpact.envs.core.ledger import DAMAGE, INCENTIVE, LEAK, PARITY, UPLIFT, book, nature, outside
+from patchpact.envs.core.ledger import INCENTIVE, LEAK, PARITY, UPLIFT, book, book_harm, nature
 from patchpact.envs.core.records import POOL_SIZES
 
 
@@ -60,8 +60,7 @@ def _leak(S, st, k, sc, w, seller, data):  # type: ignore[no-untyped-def]
     chance = 1.0 - (1.0 - sc.leak_rate[w.epsilon]) ** data
     if random.uniform(w.seed, random.LEAK, 0, w.t) >= chance:
         return
-    w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.leak_keur)
-    book(S, st, k, seller, outside(st), LEAK, sc.leak_keur)
+    book_harm(S, st, k, seller, LEAK, sc.leak_keur)
     for i in range(sc.na):
         agent = st.agent[k, i]
         if agent.modules & MEASUREMENT:
@@ -74,17 +73,23 @@ def _pay(S, st, k, sc, w, seller, data, fees):  # type: ignore[no-untyped-def]
     pool = 0.5 * w.incentive_level * sc.incentive_share * fees
     if pool <= 0.0:
         return
-    all_found = found(sc.curve, w.epsilon, data)
     total = 0.0
     for i in range(sc.na):
-        if i != seller and st.agent[k, i].modules & MEASUREMENT:
-            total += max(all_found - found(sc.curve, w.epsilon, data - REPORT_SHARES[st.agent[k, i].reports]), 0.0)
+        total += _added(sc, w, st.agent[k, i], data) if i != seller else 0.0
     if total <= 0.0:
         return
     for i in range(sc.na):
-        if i != seller and st.agent[k, i].modules & MEASUREMENT:
-            score = max(all_found - found(sc.curve, w.epsilon, data - REPORT_SHARES[st.agent[k, i].reports]), 0.0)
-            book(S, st, k, seller, i, INCENTIVE, pool * score / total)
+        if i != seller:
+            book(S, st, k, seller, i, INCENTIVE, pool * _added(sc, w, st.agent[k, i], data) / total)
+
+
+@compiled
+def _added(sc, w, agent, data):  # type: ignore[no-untyped-def]
+    """What would not be found without a firm's part of the data; never less than nothing."""
+    if agent.modules & MEASUREMENT == 0:
+        return 0.0
+    without = found(sc.curve, w.epsilon, data - REPORT_SHARES[agent.reports])
+    return max(found(sc.curve, w.epsilon, data) - without, 0.0)
 
 
 @compiled
@@ -97,6 +102,5 @@ def _complain(S, st, k, sc, w, users):  # type: ignore[no-untyped-def]
         if agent.modules & MEASUREMENT == 0 or agent.even:
             continue
         if random.uniform(w.seed, random.COMPLAINT, S.agent[sc.a0 + i].uid, w.t) < chance:
-            w.damage_keur += book(S, st, k, outside(st), nature(st), DAMAGE, sc.parity_keur)
-            book(S, st, k, i, outside(st), PARITY, sc.parity_keur)
+            book_harm(S, st, k, i, PARITY, sc.parity_keur)
             agent.breach += sc.parity_keur / sc.trust_breach_keur
