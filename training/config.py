@@ -40,8 +40,9 @@ class TrainConfig:
         graphs: further worlds of each iteration, on graphs drawn anew for it (``generated-v1`` with 6 to 40 services,
             1 to 3 tenants, 1 to 3 vendors), so that what is learned holds on graphs never seen.
         runner: ``"batched"`` steps all worlds of a runner together, on arrays; ``"stock"`` is RLlib's own runner.
-        baseline: what advantages are measured against: ``"rollout"``, what the greedy player would still earn from each
-            state on the very same future (needs ``gamma`` 1 and the batched runner), or ``"value"``, a value network.
+        baseline: what advantages are measured against: ``"rollout"``, what a greedy player would still earn from each
+            state on the very same future, who plays for all, or with a reward below ``0.5`` everyone for himself (needs
+            ``gamma`` 1 and the batched runner); or ``"value"``, a value network.
         critic: what a value network sees: ``"own"``, the agent's observation, or ``"central"``, beside it what all
             others know alone and what is hidden from all (MAPPO; needs baseline ``"value"`` and the batched runner).
         network: ``"rows"`` scores every agenda row with shared weights; ``"flat"`` is a plain network.

@@ -47,8 +47,9 @@ class Sampler:
         num_envs: worlds side by side.
         length: env-steps of each world in a rollout.
         welfare_share: share of welfare in the reward, the rest is the agent's own account.
-        against_greedy: measure advantages against what the greedy player would still earn from each state on the very
-            same future, instead of against a value network.
+        against_greedy: measure advantages against what a greedy player would still earn from each state on the very
+            same future, instead of against a value network: one that plays for all where welfare is half of the reward
+            or more, else everyone for himself.
         threads: threads of the core.
         central: pack what a central critic sees behind each observation.
         memory: width of the memory of the policies that play; 0: they have none.
@@ -75,7 +76,8 @@ class Sampler:
         """Worlds of these scenarios, and which of the core's seats each role has."""
         self.scenarios = tuple(scenarios)
         self._engine = Engine(self.scenarios, self.num_envs, threads=self.threads)
-        self._finish = Finish(self.scenarios, self.num_envs, self.threads) if self.against_greedy else None
+        selfish = self.welfare_share < 0.5
+        self._finish = Finish(self.scenarios, self.num_envs, self.threads, selfish) if self.against_greedy else None
         agents = self._engine.num_agents
         role_of = np.full((len(self.scenarios), agents), -1)
         for n, scenario in enumerate(self.scenarios):

@@ -17,6 +17,7 @@ from patchpact.agents.policies.do_nothing import DoNothing
 from patchpact.agents.policies.epss_first import EpssFirst
 from patchpact.agents.policies.kev_epss_cvss import KevEpssCvss
 from patchpact.agents.policies.kev_first import KevFirst
+from patchpact.agents.policies.myopic_bargaining import MyopicBargaining
 from patchpact.agents.policies.myopic_selfish import MyopicSelfish
 from patchpact.agents.policies.net_gain import NetGain
 from patchpact.agents.policies.net_gain_full import NetGainFull
@@ -81,7 +82,8 @@ def stances() -> dict[str, Cast]:
 
 def further() -> dict[str, Cast]:
     """Policies by name that are no baselines: stances, rules of service agents, and the vote with their one mode."""
-    return {**stances(), **service_rules(), NetGainFull.NAME: NetGainFull}
+    others = {rule.NAME: rule for rule in (NetGainFull, MyopicBargaining)}
+    return {**stances(), **service_rules(), **others}
 
 
 def _pretrained() -> Cast:

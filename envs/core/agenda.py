@@ -7,7 +7,7 @@ from patchpact.agents.roles.compiled import compiled, compiled_apart
 from patchpact.agents.roles.layout import AGENDA_ROWS, CLIP, ENTITY_SLOTS, MODES, ROW_WIDTH, row_feature
 from patchpact.envs.core import insurance, modules, random
 from patchpact.envs.core.dispatch import dispatcher
-from patchpact.envs.core.records import NEVER
+from patchpact.envs.core.records import BLIND, NEVER
 from patchpact.envs.core.responsibility import liability_shares
 
 FULL, CANARY, MITIGATE, EMERGENCY = (MODES.index(n) for n in ("full", "canary", "mitigate", "emergency"))
@@ -329,7 +329,7 @@ def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
         gain *= w.severity
         cost = static.effort * (effort_factor(sc, mode) + undo * sc.rollback_effort) * rate
         row.before_downtime[mode] = gain - cost - undo * rollback_all - (0.0 if mode == MITIGATE else support)
-    if w.blind:
+    if w.blind == BLIND:
         return
 
     # What all agents see alike is worked out before the loop over them, as in ``observe``.
@@ -390,7 +390,7 @@ def _read_row(S, st, k, r, sc, opened):  # type: ignore[no-untyped-def]
             st.own[k, i, r, mode] = own
             obs[at + OWN + mode] = clip(own * scale)
         obs[at + REGRESSION] = regression
-        if not opened:
+        if not opened or w.blind:
             continue
         obs[at + PRESENT] = 1.0
         obs[at + RISK] = risk
@@ -486,7 +486,7 @@ def _plan_row(S, st, k, r, sc, met):  # type: ignore[no-untyped-def]
     row.public[CANARY] = row.before_downtime[CANARY] - public_canary
     row.public[MITIGATE] = row.before_downtime[MITIGATE]
     row.public[EMERGENCY] = row.before_downtime[EMERGENCY] - public_emergency
-    if w.blind:
+    if w.blind == BLIND:
         return
     full = clip(row.public[FULL] * scale)
     canary = clip(row.public[CANARY] * scale)

@@ -23,7 +23,7 @@ from patchpact.agents.roles.registry import MAX_ACTIONS
 from patchpact.envs.core import cache, greedy, negotiate, observe, pack, random, records, window
 from patchpact.scenarios import Scenario
 
-GIVEN, AT_RANDOM, GREEDY = range(3)
+GIVEN, AT_RANDOM, GREEDY, SELFISH = range(4)
 LONGEST = 1 << 20
 """More env-steps than any episode has."""
 REWARD_SCALE_KEUR = 10.0
@@ -36,7 +36,7 @@ def reset_world(S, st, k, base_seed):  # type: ignore[no-untyped-def]
     w = st.world[k]
     w.base_seed = base_seed
     w.episode = 0
-    w.blind = 0
+    w.blind = records.SEEN
     w.welfare = 0.0
     w.ledger_n = 0
     st.terminated[k] = False
@@ -133,7 +133,7 @@ def _advance(S, st, reset, seeds, which, actions, player, draw, turn, steps, aut
     """Worlds first..last: start the chosen ones anew, or take steps in each. One kernel, so one compilation.
 
     The player says where actions come from: ``GIVEN``; ``AT_RANDOM``, uniformly among the legal ones, keyed by
-    (draw, turn); ``GREEDY``, what ``greedy`` does.
+    (draw, turn); ``GREEDY`` and ``SELFISH``, what ``greedy`` does.
     """
     for k in range(first, last):
         if reset:
@@ -141,12 +141,16 @@ def _advance(S, st, reset, seeds, which, actions, player, draw, turn, steps, aut
                 reset_world(S, st, k, seeds[k])
             continue
         if player == GREEDY:
-            st.world[k].blind = 1
+            st.world[k].blind = records.BLIND
+        elif player == SELFISH:
+            st.world[k].blind = records.FELT
         for n in range(steps):
             if st.world[k].over and not autoreset and n > 0:
                 break
             if player == GREEDY:
                 greedy.act(S, st, k, actions[k])
+            elif player == SELFISH:
+                greedy.act_selfishly(S, st, k, actions[k])
             elif player == AT_RANDOM:
                 for i in range(actions.shape[1]):
                     actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn + n)
@@ -237,17 +241,23 @@ class Engine:
             raise ValueError(f"out: {out.dtype} {out.shape}; give an int64 array of shape {self._no_actions.shape}")
         self._advance(False, self._no_seeds, self._no_choice, out, AT_RANDOM, draw, turn, steps)
 
-    def play_out(self) -> None:
+    def play_out(self, selfish: bool = False) -> None:
         """Have ``greedy`` play all worlds to the end of their episodes; an ended world stands still.
 
-        Nobody looks on: observations, masks and what agents expect for themselves are not written any more.
+        Nobody looks on: observations and masks are not written any more, nor, unless ``selfish``, what agents expect
+        for themselves.
+
+        Args:
+            selfish: everyone for himself, instead of all for what gains most for all.
 
         Raises:
             ValueError: of an engine that starts ended worlds anew.
         """
         if self.autoreset:
             raise ValueError("play_out: the engine resets ended worlds; make it with autoreset=False")
-        self._advance(False, self._no_seeds, self._no_choice, self._played, GREEDY, steps=LONGEST)
+        self._advance(
+            False, self._no_seeds, self._no_choice, self._played, SELFISH if selfish else GREEDY, steps=LONGEST
+        )
 
     def _advance(
         self,

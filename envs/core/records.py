@@ -23,6 +23,8 @@ EPSILONS = (0.5, 1.0, 2.0, 4.0, 8.0, float("inf"))
 EPSILON_TIERS, POOL_SIZES, MOST_RETURNS = len(EPSILONS), 16, 260
 NEVER = 1 << 30
 """A window that never comes."""
+SEEN, BLIND, FELT = range(3)
+"""What agents see of a world: all; nothing; nothing but what each expects for itself."""
 
 _TYPE_OF_PARAMETER = {
     "int": np.int64,
@@ -127,7 +129,7 @@ WORLD = _record(
     ("s0", "i8"), ("p0", "i8"), ("c0", "i8"), ("r0", "i8"),
     ("t", "i8"), ("motion", "i8"), ("turn", "i8"), ("voting", "i1"), ("over", "i1"), ("proposer", "i8"),
     ("row", "i8"), ("mode", "i8"), ("quote", "f8"), ("public_gain", "f8"),
-    ("blind", "i1"),  # nobody looks: what only agents see is not written
+    ("blind", "i1"),  # SEEN, BLIND or FELT
     ("season", "f8", (3,)), ("capacity_left", "f8"), ("overtime", "i1"), ("planned_n", "i8"), ("levers", "i1"),
     ("premium_tier", "i8"), ("rebate", "i1"), ("capital_level", "i8"), ("audit_level", "i8"), ("demand_level", "i8"),
     ("module_price_level", "i8"), ("support_level", "i8"),

@@ -178,6 +178,28 @@ def test_votes() -> None:
     assert make_policy("cvss-first")("it").act(observation, mask, rng) == layout.ABSTAIN
 
 
+def test_who_bargains_pays_only_out_of_a_gain_and_asks_only_to_make_good_a_loss() -> None:
+    worlds = patchpact.make_vec(["boutique-v1"], num_envs=32, autoreset=False)
+    rule, rng = seat(make_policy("myopic-bargaining"), worlds), np.random.default_rng(0)
+    observations, _ = worlds.reset(seed=1)
+    vote = dict(zip(layout.VOTES, range(layout.VOTE_START, layout.LEVER_START), strict=True))
+    tenths = {vote["accept_pay_10"]: 1, vote["accept_pay_30"]: 3, vote["ask_10"]: -1, vote["ask_30"]: -3}
+    seen = dict.fromkeys(tenths, 0)
+    while not worlds.engine.state.world["over"].all():
+        actions = rule(observations, rng)
+        for role, one in observations.items():
+            gain, quote = (
+                one["observation"][..., layout.global_feature(name)] for name in ("motion_own_gain", "motion_quote")
+            )
+            for action, tenth in tenths.items():
+                here = actions[role] == action
+                seen[action] += int(here.sum())
+                assert (gain[here] - 0.1 * tenth * quote[here] > 0.0).all()
+                assert ((gain[here] > 0.0) == (tenth > 0)).all()
+        observations, *_ = worlds.step(actions)
+    assert all(seen.values())
+
+
 def test_random_is_uniform_over_the_legal_actions() -> None:
     observation, mask = empty()
     mask[3:7] = 1

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from patchpact.agents import policies
 from patchpact.agents.roles import action_names, layout
+from patchpact.envs import make_vec
 from patchpact.envs.core.engine import REWARD_SCALE_KEUR, Engine
 from patchpact.envs.core.finish import Finish
 from patchpact.scenarios import load_scenario
@@ -112,15 +114,47 @@ def test_finish_counts_each_agents_account() -> None:
     assert np.allclose(step.state.agent["account"], earned)
 
 
-def test_room_used_before_finishes_as_new_room_does() -> None:
+@pytest.mark.parametrize("selfish", [False, True])
+def test_room_used_before_finishes_as_new_room_does(selfish: bool) -> None:
     """What an earlier copy's last step left behind does not get into the next."""
     engine = Engine([TWO], 3)
     engine.reset(np.arange(3, dtype=np.uint64))
-    actions, used = np.zeros((3, engine.num_agents), np.int64), Finish([TWO], 3)
+    actions, used = np.zeros((3, engine.num_agents), np.int64), Finish([TWO], 3, selfish=selfish)
     for turn in range(20):
         engine.step_at_random(0, turn, actions)
-        for ours, theirs in zip(used(engine), Finish([TWO], 3)(engine), strict=True):
+        for ours, theirs in zip(used(engine), Finish([TWO], 3, selfish=selfish)(engine), strict=True):
             assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "changes"),
+    [
+        ("boutique-v1", {}),
+        ("boutique-v1", {"governance_enabled": False}),
+        ("symbiosis-v1", {}),
+        ("symbiosis-v1", {"governance_enabled": False, "value_enabled": False}),
+    ],
+)
+def test_who_finishes_selfishly_does_what_myopic_selfish_does(scenario: str, changes: dict[str, object]) -> None:
+    """From any state: after some steps at random, played openly to the end, accounts come out the same.
+
+    But for worlds in which two gains are so large that an observation clips both.
+    """
+    worlds = make_vec([scenario], num_envs=8, windows=4, autoreset=False, **changes)
+    rule, rng = policies.seat(policies.make_policy("myopic-selfish"), worlds), np.random.default_rng(0)
+    observations, _ = worlds.reset(seed=1)
+    chance = policies.seat(policies.make_policy("random"), worlds)
+    for _ in range(7):
+        observations, *_ = worlds.step(chance(observations, rng))
+    welfare, accounts = Finish(worlds.engine.scenarios, 8, selfish=True)(worlds.engine)
+    for_all, _ = Finish(worlds.engine.scenarios, 8)(worlds.engine)
+    for _ in range(400):
+        observations, *_ = worlds.step(rule(observations, rng))
+    assert worlds.engine.state.world["over"].all()
+    same = welfare == worlds.engine.state.world["welfare_keur"]
+    assert same.sum() >= 7
+    assert np.array_equal(accounts[same], worlds.engine.state.agent["account"][same])
+    assert (for_all != welfare).any()
 
 
 def test_other_scenarios_take_the_place_of_the_old_ones() -> None:
