@@ -77,6 +77,7 @@ STANCES: tuple[Stance, ...] = (
     replace(STEWARDS, name="stewards-few-reports", reports="quarter"),
     replace(STEWARDS, name="stewards-by-gain", even=False),
     replace(STEWARDS, name="stewards-unmoderated", strictness="none"),
+    replace(STEWARDS, name="stewards-unproven", prove=False),
 )
 
 

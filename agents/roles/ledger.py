@@ -53,6 +53,7 @@ NETWORK_OF_KIND: dict[str, str] = {
     "content": "responsibility",  # platform to those whom content harms that it let pass (damage, as of a leak)
     "moderation": "value",  # margin that firms lose on content wrongly taken down
     "parity": "responsibility",  # firm to those it targets less often for their group (damage, as of a leak)
+    "payout": "value",  # platform to firm, for interactions that its content earned
 }
 RESTS_ON: dict[str, str] = {
     "leak": "value",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.business import ESG_REPORT, effort_cost
 from patchpact.agents.roles.compiled import compiled, compiled_apart
+from patchpact.agents.roles.switches import disclosing
 from patchpact.envs.core import random
 from patchpact.envs.core.ledger import (
     AUDIT,
@@ -73,8 +74,15 @@ def disclose(S, st, k):  # type: ignore[no-untyped-def]
         if sc.proofs_enabled:
             if agent.proving:
                 book(S, st, k, i, nature(st), PROOF, sc.proof_cost_keur)
-            if not agent.proving or agent.rating > agent.true_level + 0.125:  # what is not so cannot be proven
+            if not provable(sc, agent):
                 agent.rating *= sc.unproven_haircut
+
+
+@compiled
+def provable(sc, agent):  # type: ignore[no-untyped-def]
+    """Whether a firm that chose to prove what it says can: what is not so cannot be proven."""
+    proving = disclosing(sc) and sc.proofs_enabled != 0 and agent.proving != 0
+    return proving and 0.25 * agent.claim <= agent.true_level + 0.125
 
 
 @compiled

@@ -79,9 +79,9 @@ def close_window(S, st, k):  # type: ignore[no-untyped-def]
     """Modules, disclosure, audits, credit, trust, demand and solvency of the window that closes."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
+    disclosure.set_true_levels(S, st, k)
     if offering(sc):
         modules.settle(S, st, k)
-    disclosure.set_true_levels(S, st, k)
     for i in range(sc.na):
         st.agent[k, i].caught = 0
     if disclosing(sc):

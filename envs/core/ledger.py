@@ -18,6 +18,7 @@ LEAK, MANDATE, PROOF = (KIND_INDEX[n] for n in ("leak", "mandate", "proof"))
 AUDIT, PENALTY, BOUNTY, BID = (KIND_INDEX[n] for n in ("audit", "penalty", "bounty", "bid"))
 INCENTIVE, PARITY = (KIND_INDEX[n] for n in ("incentive", "parity"))
 ISOLATION, CONTENT, MODERATION = (KIND_INDEX[n] for n in ("isolation", "content", "moderation"))
+PAYOUT = KIND_INDEX["payout"]
 
 
 @compiled

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.business import MEASUREMENT, REPORT_SHARES
 from patchpact.agents.roles.compiled import compiled
-from patchpact.envs.core import random
+from patchpact.envs.core import creators, random
 from patchpact.envs.core.ledger import INCENTIVE, LEAK, PARITY, UPLIFT, book, book_harm, nature
 from patchpact.envs.core.records import POOL_SIZES
 
@@ -31,6 +31,8 @@ def settle(S, st, k, seller, fees):  # type: ignore[no-untyped-def]
     if sc.pooling_enabled:
         _pay(S, st, k, sc, w, seller, data, fees)
         _complain(S, st, k, sc, w, users)
+    if sc.creators_enabled:
+        creators.settle(S, st, k, seller, fees)
 
 
 @compiled

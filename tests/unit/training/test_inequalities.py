@@ -12,6 +12,7 @@ from patchpact.scenarios.tables import bundled, read_table
 from patchpact.training.inequalities import inequalities, kept
 
 SEEDS = range(8)
+CREATORS = {"creators_enabled": True, "proofs_enabled": True}
 
 
 def found(**over):
@@ -35,6 +36,8 @@ def test_those_that_apply():
     assert "a proof" in found(proofs_enabled=True)
     assert "firms that" in found(pooling_enabled=True)
     assert "strictness at" in found(hosting_enabled=True)
+    assert "proofs of" in found(**CREATORS)
+    assert "proofs of" not in found(creators_enabled=True), "there are none"
     assert set(found(modules_enabled=False)) == {"a false", "claiming nothing", "share of"}
     assert set(found(disclosure_enabled=False)) == {"share of", "a lower", "leaks of"}
     assert "a false" not in found(governance_enabled=False), "nobody audits"
@@ -58,6 +61,9 @@ def test_those_that_apply():
         ("strictness at", {"hosting_enabled": True}, True),
         ("strictness at", {"hosting_enabled": True, "content_harm_keur": 0.0}, False),
         ("strictness at", {"hosting_enabled": True, "moderation_loss": 0.0}, False),
+        ("proofs of", CREATORS, True),
+        ("proofs of", {**CREATORS, "proof_cost_keur": 0.0}, False),
+        ("proofs of", {**CREATORS, "proof_cost_keur": 9.0}, False),
         ("firms that", {"pooling_enabled": True}, True),
         ("firms that", {"pooling_enabled": True, "parity_complaint": 0.0}, False),
         ("firms that", {"pooling_enabled": True, "parity_complaint": 1.0}, False),

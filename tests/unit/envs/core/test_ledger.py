@@ -17,7 +17,8 @@ def kinds_booked(**over) -> set[str]:
     world = load_scenario(
         "symbiosis-v1", windows=4, attempt_multiplier=300.0, initially_known_share=1.0, reputation_keur=5.0,
         leak_probability=0.05, proofs_enabled=True, recognition="second_price", forecast_gain=0.01,
-        pooling_enabled=True, parity_complaint=0.5, hosting_enabled=True, isolation_failure=0.05, **over,
+        pooling_enabled=True, parity_complaint=0.5, hosting_enabled=True, isolation_failure=0.05,
+        creators_enabled=True, **over,
     )  # fmt: skip
     agents = tuple(sw.replace(a, budget_keur=300.0, equity_keur=9000.0) for a in world.agents)
     late = tuple(sw.replace(p, release_window=9 if p.uid % 5 == 0 else p.release_window) for p in world.patches)
