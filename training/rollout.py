@@ -242,16 +242,15 @@ class Sampler:
             before = memory[torch.from_numpy(rows)]
             kept.memory[:] = before.numpy()
             logits, memory[torch.from_numpy(rows)] = player.recall(packed, before)
-        logp = torch.log_softmax(logits, -1)
         if explore:
             # The first action at which the cumulated probability reaches a draw from (0, 1]: never an illegal one.
-            reached = logp.exp().cumsum(-1)
+            reached = torch.softmax(logits, -1).cumsum(-1)
             draw = 1.0 - torch.rand(len(rows), 1, generator=draws)
             action = (reached < draw * reached[:, -1:]).sum(-1)
         else:
-            action = logp.argmax(-1)
+            action = logits.argmax(-1)
         kept.actions[:] = action.numpy()
-        kept.logp[:] = logp.gather(1, action[:, None])[:, 0].numpy()
+        kept.logp[:] = torch.log_softmax(logits, -1).gather(1, action[:, None])[:, 0].numpy()
         kept.logits[:] = logits.numpy()
         return kept.actions
 

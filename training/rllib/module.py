@@ -14,6 +14,7 @@ from patchpact.agents.policies.memory import MemoryPolicyNetwork
 from patchpact.agents.policies.networks import build_value_network, leaning_network, new_policy_network
 from patchpact.agents.roles import layout
 from patchpact.training.central import BEYOND_SIZE, CentralCritic
+from patchpact.training.rllib.distribution import MaskedCategorical
 
 MEMORY = "memory_before"
 """Column of the memory before each sequence ``(sequences, hidden)``."""
@@ -39,6 +40,7 @@ class RoleModule(TorchRLModule, ValueFunctionAPI):
     def setup(self) -> None:
         """Build the networks."""
         given = self.model_config
+        self.action_dist_cls = MaskedCategorical
         self.actions = len(given["action_names"])
         self.policy = new_policy_network(
             given["action_names"],
