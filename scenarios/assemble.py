@@ -86,7 +86,8 @@ def assemble(described: Description) -> Scenario:
     vendors = Vendors(agents, described.vendors, where, notes)
     maker = PatchMaker(seed, int(parameters["windows"]), vendors, notes, released=described.fixes == "released")
     component_rows, finding_rows = _what_they_ship(described, services, by_name)
-    component_rows = [_sold(row, vendors, described) for row in component_rows]
+    component_rows = [_sold(row, "components", vendors, described) for row in component_rows]
+    finding_rows = [_sold(row, "findings", vendors, described) for row in finding_rows]
     indirect = {(row.service, row.component) for row in component_rows if not row.direct}
     findings = build_findings(finding_rows, services, indirect, seed, findings_file, notes)
     lookup = {service.name: service for service in services}
@@ -97,6 +98,7 @@ def assemble(described: Description) -> Scenario:
     patches = add_prerequisites(patches, lookup, edges, seed, notes, drawn=described.prerequisites == "drawn")
     if described.patches:
         patches = _stated_patches(described.patches, findings, patches, lookup, vendors, where)
+    fixes = {uid: patch for patch in patches for uid in patch.findings}
     scenario = Scenario(
         id=described.id,
         title=described.title or described.id,
@@ -104,7 +106,7 @@ def assemble(described: Description) -> Scenario:
         services=tuple(services),
         edges=tuple(edges),
         entrypoints=tuple(entrypoints),
-        findings=tuple(findings),
+        findings=tuple(_fixed(finding, fixes.get(finding.uid)) for finding in findings),
         patches=tuple(patches),
         agents=tuple(agents),
         parameters=parameters,
@@ -180,12 +182,17 @@ def _of_known_services(
             raise ScenarioError(where, field_, f"no service {shown(row.service)}", closest(row.service, known))
 
 
-def _sold(row: ComponentRow, vendors: Vendors, described: Description) -> ComponentRow:
+def _sold(row: R, what: str, vendors: Vendors, described: Description) -> R:
     """The row with its vendor's name (a label was allowed in the file)."""
     if row.vendor is None:
         return row
-    where = described.files.get("components", described.where)
-    return row.model_copy(update={"vendor": vendors.check(row.vendor, where, f"components.{row.component}.vendor")})
+    where = described.files.get(what, described.where)
+    return row.model_copy(update={"vendor": vendors.check(row.vendor, where, f"{what}.{label_of(row)}.vendor")})
+
+
+def _fixed(finding: Finding, patch: Patch | None) -> Finding:
+    """The finding with what its patch says of its fix."""
+    return finding if patch is None else replace(finding, vendor=patch.vendor, release_window=patch.release_window)
 
 
 def _own_rows(rows: Sequence[R] | None, service: str, what: str, where: str) -> list[R]:

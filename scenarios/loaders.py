@@ -51,7 +51,7 @@ GENERATE_OPTIONS = {
 DOUBTFUL = 0.5
 """Services and edges of a lower confidence are named among the assumptions."""
 _BESIDE_GENERATE = {"id", "title", "description", "generate", "agents", *NETWORKS}
-_WHOLE = ("uid", "known_window")
+_WHOLE = ("uid", "known_window", "release_window")
 _NUMBERS = ("cvss", "epss", "confidence")
 _SWITCHES = ("kev", "exposed", "automatable", "unconfirmed", "direct")
 

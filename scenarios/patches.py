@@ -47,8 +47,9 @@ class PatchMaker:
         late: bool = False,
         vendor: str | None = None,
         evidence: str = "",
+        release_window: int | None = None,
     ) -> Patch:
-        """A patch without prerequisites."""
+        """A patch without prerequisites; what is None is drawn."""
         seed, platform = self._seed, is_platform(ecosystem, component)
         effort = 3 + 8 * math.exp(0.6 * normal(seed, "effort", uid))
         minutes = log_normal(service.deploy_minutes, 0.25, seed, "downtime", uid)
@@ -72,7 +73,7 @@ class PatchMaker:
             regression_probability=REGRESSION[jump],
             requires=(),
             fee_keur=round(log_normal(FEE_KEUR[platform], 0.4, seed, "fee", uid), 3),
-            release_window=self._release(uid, late),
+            release_window=self._release(uid, late) if release_window is None else release_window,
             evidence=evidence,
         )
 
@@ -112,6 +113,8 @@ def build_patches(
             part = [(row, finding) for row, finding in group if (not finding.fixed_version) == late]
             if not part:
                 continue
+            sellers = [*(row.vendor for row, _ in part), *(row.vendor for row in ships)]
+            releases = [row.release_window for row, _ in part if row.release_window is not None]
             made.append(
                 maker.make(
                     uid=part[0][1].uid,
@@ -122,8 +125,9 @@ def build_patches(
                     fixed_version=latest([finding.fixed_version for _, finding in part]),
                     findings=[finding.uid for _, finding in part],
                     late=late,
-                    vendor=next((c.vendor for c in ships if c.vendor), None),
+                    vendor=next(filter(None, sellers), None),
                     evidence="; ".join(dict.fromkeys(c.evidence for c in ships if c.evidence)),
+                    release_window=max(releases, default=None),
                 )
             )
     return made

@@ -106,6 +106,10 @@ class Finding:
     """Probability that the finding is real."""
     known_window: int | None = None
     """Window in which it becomes known; None: drawn by the world's seed."""
+    vendor: str | None = None
+    """Name of the vendor agent who answers for the component, or None."""
+    release_window: int | None = None
+    """Window in which its fix is or was released, that of its patch: 0 where it is out, None without a patch."""
 
 
 @dataclass(frozen=True, slots=True)

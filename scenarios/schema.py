@@ -108,6 +108,8 @@ class FindingRow(Model):
     fixed_version: Line | None = None
     confidence: Probability | None = None
     known_window: Window | None = None
+    vendor: Name | None = None
+    release_window: Window | None = None
     match: Line | None = None
     unconfirmed: bool = False
     source: Text | None = None

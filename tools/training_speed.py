@@ -4,8 +4,8 @@
 
 Every figure is measured for SECONDS (default 8): env-steps/s of a rollout (`sampling`) and of a whole iteration
 (`end_to_end`), of RLlib's runner with 1, 8 and 64 worlds, of the batched runner and of a plain PyTorch loop on the same
-core with 256, on `boutique-v1`, with the same network and PPO settings (`patchpact bench train`): the flat network of two
-layers of 64 with one thread and with two, the row scorer with one. `*_over_stock` is over the best of the three,
+core with 256, on `boutique-v1`, with the same network and PPO settings (`patchpact bench train`): the flat network of
+two layers of 64 with one thread and with two, the row scorer with one. `*_over_stock` is over the best of the three,
 `*_over_plain` over the plain loop, all of one run. An idle machine is needed.
 Rows that are there: 2026-11-28, two cores, defaults.
 """

@@ -28,7 +28,7 @@ class _Normalised(Categorical):
         return torch.log_softmax(self._param, -1)
 
 
-class MaskedCategorical(TorchCategorical):  # type: ignore[misc]  # RLlib has no types
+class MaskedCategorical(TorchCategorical):
     """RLlib's categorical distribution, from logits ``(..., actions)``; illegal actions have very low ones."""
 
     def _get_torch_distribution(self, logits: Tensor, probs: Any = None) -> Categorical:

@@ -34,7 +34,8 @@ _READ = (
     "url", "method", "labels", "tool_confidence", "seen_running",
 )  # fmt: skip
 _NOT_CARRIED = (
-    "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "match", "unconfirmed", "source",
+    "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "vendor", "release_window",
+    "match", "unconfirmed", "source",
 )  # fmt: skip
 """Columns of a scenario's findings that are about the scenario, not about the report: passed over, and counted."""
 _COLUMNS = (*_READ, *_NOT_CARRIED)

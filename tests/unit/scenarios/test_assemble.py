@@ -242,6 +242,23 @@ def test_vendors_by_component_by_ecosystem_or_nobody(load: Load) -> None:
     }
 
 
+def test_findings_say_who_fixes_them_and_when(load: Load) -> None:
+    findings = [
+        BARE | {"fixed_version": "2", "vendor": "libraries", "release_window": 3},
+        BARE | {"cve": "CVE-2", "fixed_version": "2", "release_window": 5},
+        BARE | {"cve": "CVE-3", "component": "other", "fixed_version": "2"},
+    ]
+    scenario = load(findings=findings, vendors={"other": None})
+    patches = {patch.component: patch for patch in scenario.patches}
+    assert (patches["lib"].vendor, patches["lib"].release_window) == ("vendor_1", 5), "the last fix of them is awaited"
+    assert patches["other"].vendor is None
+    for finding in scenario.findings:
+        patch = patches[finding.component]
+        assert (finding.vendor, finding.release_window) == (patch.vendor, patch.release_window)
+    with pytest.raises(ScenarioError, match=r"findings\.CVE-1 of lib\.vendor: nobody plays the vendor 'librarys'"):
+        load(findings=[BARE | {"vendor": "librarys"}])
+
+
 def test_agents_by_label(load: Load) -> None:
     agents = [
         {"name": "it_0"},
