@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -92,6 +92,7 @@ def assemble(described: Description) -> Scenario:
     findings = build_findings(finding_rows, services, indirect, seed, findings_file, notes)
     lookup = {service.name: service for service in services}
     stated = {(row.service, row.component) for row in described.patches or ()}
+    _say_one_thing(finding_rows, component_rows, stated, findings_file)
     pairs = zip(finding_rows, findings, strict=True)
     left = [(row, finding) for row, finding in pairs if (row.service, row.component) not in stated]
     patches = build_patches(left, component_rows, lookup, maker)
@@ -188,6 +189,28 @@ def _sold(row: R, what: str, vendors: Vendors, described: Description) -> R:
         return row
     where = described.files.get(what, described.where)
     return row.model_copy(update={"vendor": vendors.check(row.vendor, where, f"{what}.{label_of(row)}.vendor")})
+
+
+def _say_one_thing(
+    findings: Sequence[FindingRow], components: Sequence[ComponentRow], patched: Container[tuple[str, str]], where: str
+) -> None:
+    """ScenarioError where a finding states of its fix what another row says otherwise, or a stated patch says."""
+    sellers: dict[tuple[str, str], tuple[FindingRow | ComponentRow, str]] = {
+        (row.service, row.component): (row, row.vendor) for row in components if row.vendor is not None
+    }
+    for row in findings:
+        pair = (row.service, row.component)
+        for name in ("vendor", "release_window"):
+            if getattr(row, name) is not None and pair in patched:
+                problem = f"the file states the patch of {shown(row.component)}"
+                raise ScenarioError(where, f"findings.{label_of(row)}.{name}", problem, f"state its {name} there alone")
+        if row.vendor is not None:
+            other, vendor = sellers.setdefault(pair, (row, row.vendor))
+            if vendor != row.vendor:
+                problem = f"{shown(row.vendor)}, but {label_of(other)} has {shown(vendor)}"
+                raise ScenarioError(
+                    where, f"findings.{label_of(row)}.vendor", problem, "name one vendor of a component"
+                )
 
 
 def _fixed(finding: Finding, patch: Patch | None) -> Finding:

@@ -139,7 +139,7 @@ def _check_names(scenario: Scenario, where: str) -> None:
 def _check_patches(scenario: Scenario, where: str) -> None:
     """Every finding is removed by one patch of its service, and prerequisites form no circle."""
     services = {finding.uid: finding.service for finding in scenario.findings}
-    removed: set[int] = set()
+    removed: dict[int, Patch] = {}
     for patch in scenario.patches:
         field = f"patches.{patch.name}.findings"
         for uid in patch.findings:
@@ -148,11 +148,16 @@ def _check_patches(scenario: Scenario, where: str) -> None:
                 raise ScenarioError(where, field, problem, "name findings that exist")
             if uid in removed:
                 raise ScenarioError(where, field, f"finding {uid} has another patch", "keep one of the two")
-            removed.add(uid)
+            removed[uid] = patch
     for finding in scenario.findings:
+        field = f"findings.{finding.cve}"
         if finding.uid not in removed:
-            field = f"findings.{finding.cve}"
             raise ScenarioError(where, field, f"no patch removes finding {finding.uid}", "add one, or drop it")
+        for name in ("vendor", "release_window"):
+            said, of_patch = getattr(finding, name), getattr(removed[finding.uid], name)
+            if said is not None and said != of_patch:
+                problem = f"{shown(str(said))}, its patch has {shown(str(of_patch))}"
+                raise ScenarioError(where, f"{field}.{name}", problem, "say the same in both")
     check_prerequisites(scenario.patches, where)
 
 

@@ -107,9 +107,9 @@ class Finding:
     known_window: int | None = None
     """Window in which it becomes known; None: drawn by the world's seed."""
     vendor: str | None = None
-    """Name of the vendor agent who answers for the component, or None."""
+    """Name of the vendor agent who answers for the component, that of its patch, or None."""
     release_window: int | None = None
-    """Window in which its fix is or was released, that of its patch: 0 where it is out, None without a patch."""
+    """Window in which its fix is released, that of its patch: 0 where it is out, None where it does not say."""
 
 
 @dataclass(frozen=True, slots=True)

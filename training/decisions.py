@@ -43,7 +43,7 @@ class Player:
 
     logits: Logits
     values: Values | None = None
-    """None: without a value network, as where advantages are measured against the greedy player."""
+    """None: without a value network, as where advantages are measured against a greedy player."""
     recall: Recall | None = None
     """Takes the place of ``logits`` where the policy remembers."""
 

@@ -9,10 +9,10 @@ k€ a window.
 - Claiming nothing dies iff b > 0.
 - Insured, never patching dies iff ((1 - c) + c (1 + l) s) r > 1 on more than a tenth of plans: c the part covered, l
   the loading, s the pass-through of risk into premiums, r a plan's benefit to the owner over its cost to it.
-- Always proving dies iff a proof costs more than it brings, b (1 - haircut) of a claimed level.
+- Always proving one's claims dies iff a proof costs more than it brings, b (1 - haircut) of a claimed level.
 - The highest module price dies iff firms' demand is elastic there: a lower price earns the platform more.
 - Pooling without noise dies iff the expected harm of leaks is above what measurement brings.
-- Always proving one's interactions, or never, dies iff a proof brings some firms more than it costs, and others less.
+- Proving one's interactions, or not, is no rule for all iff a proof brings some firms more than it costs, others less.
 - Moderating nothing, or all, dies iff harm less lost margin is best in between.
 - Targeting all by gain, or all evenly, dies iff what evenness costs is above the expected harm of complaints for some
   firms and below it for others.
@@ -211,7 +211,8 @@ def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterato
         worst = float(p["moderation_loss"]) * sum(_margin(scenario, firm) for firm in hosted)
         best = len(hosted) * float(p["content_harm_keur"]) / (2.0 * worst) if worst > 0.0 else math.inf
         yield _row("strictness at which content costs all together least", _exact(best), "in (0, 1)", 0.0 < best < 1.0)
-    if p["creators_enabled"] and p["proofs_enabled"] and p["responsibility_enabled"]:
+    disclosing = p["disclosure_enabled"] and p["responsibility_enabled"]
+    if p["creators_enabled"] and p["proofs_enabled"] and disclosing and hosted:
         share = _proof_pays(scenario, sc, hosted)
         name = "proofs of interactions that pay where nobody else proves (share of firms)"
         yield _row(name, _exact(share), "in (0, 1)", 0.0 < share < 1.0)
@@ -221,16 +222,20 @@ def _modules(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> Iterato
 
 
 def _proof_pays(scenario: Scenario, sc: Any, firms: Sequence[AgentSpec]) -> float:
-    """Of the firms, all of which measure and claim what is so, how many a proof brings more than it costs."""
+    """Of the firms, all of which measure and claim what is so, how many a proof brings more than it costs.
+
+    At list prices, and of the payout alone: what a proof adds to the rating is ``_proving``'s.
+    """
     p = scenario.parameters
     pool = float(p["creator_share"]) * float(p["module_price_keur"]) * len(firms)
     margins = [_margin(scenario, firm) for firm in firms]
     haircut, total = float(sc["unproven_haircut"]), sum(margins)
-    pays = [
-        pool * (own / (own + haircut * (total - own)) - own / total) > float(sc["proof_cost_keur"])
-        for own in margins
-        if own > 0.0
-    ]
+    pays = []
+    for own in margins:
+        if own > 0.0:
+            unproven = own / total if haircut > 0.0 else 0.0
+            brings = pool * (own / (own + haircut * (total - own)) - unproven)
+            pays.append(brings > float(sc["proof_cost_keur"]))
     return sum(pays) / len(pays) if pays else 0.0
 
 

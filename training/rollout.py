@@ -118,7 +118,7 @@ class Sampler:
             players: by role.
             seeds: draws the worlds' seeds, from the range for training.
             draws: draws the actions.
-            gamma: discount per env-step; 1 where advantages are measured against the greedy player.
+            gamma: discount per env-step; 1 where advantages are measured against a greedy player.
             gae_lambda: decay per decision.
             explore: draw actions; off, the most probable one is taken.
             learn: work out advantages; off, ``Played.decisions`` is empty.
@@ -193,7 +193,7 @@ class Sampler:
     def _valued(self, role: str, player: Player) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Values of the role's decisions ``(n,)``, and of the state after the last step ``(seats of the role,)``."""
         if player.values is None:
-            raise ValueError(f"{role}: no value network; give one, or measure against the greedy player")
+            raise ValueError(f"{role}: no value network; give one, or measure against a greedy player")
         kept, seats = self._kept[role], self._seats[role]
         last = self._pack(np.empty((len(seats), kept.packed.shape[1]), np.float32), seats, self._see_beyond())
         value, after = (
@@ -203,7 +203,7 @@ class Sampler:
         return value.numpy(), after.numpy()
 
     def _greedy_total(self, finish: Finish, unit_keur: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return of each seat's whole episode if the greedy player took over now ``(seats,)``."""
+        """Return of each seat's whole episode if a greedy player took over now ``(seats,)``."""
         welfare, accounts = finish(self._engine)
         return self._mixed(accounts, welfare, unit_keur)
 

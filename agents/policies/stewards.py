@@ -37,7 +37,7 @@ class Stance:
         premium: the insurer's tier, as in its levers.
         rebate: whether the insurer rebates premiums.
         shade: whether reports are shaded.
-        prove: whether firms prove their claims.
+        prove: whether firms prove their claims and counts of interactions.
         reports: how much of their data firms let into pooled measurement, as in the levers.
         even: whether firms target groups evenly.
         incentive: what the platform pays for data, as in its levers.

@@ -40,7 +40,7 @@ NETWORK_OF_KIND: dict[str, str] = {
     "rebate": "responsibility",  # insurer to firm: nothing overdue when the window closed
     "compliance": "responsibility",  # what real effort for security and ESG costs a firm
     "filing": "responsibility",  # what a disclosed level costs to report
-    "proof": "responsibility",  # what proving a claim costs
+    "proof": "responsibility",  # what proving a claim or a count of interactions costs
     "reputation": "responsibility",  # goodwill lost when a gap between claimed and true is found
     "leak": "responsibility",  # platform to users, for what a leak of pooled data does them (damage, as of a breach)
     "mandate": "responsibility",  # the auditor's part of what users are left with

@@ -1,7 +1,7 @@
 """What the platform pays for interactions that firms' content earned: a share of measurement's fees, by valid counts.
 
-Firms count their interactions themselves. One that claims to be better than it is counts too many in the same
-proportion; a count that is proven is the true one and counts in full, any other in part.
+Firms count their interactions themselves. One that claims to be better than it is counts too many, by as large a share
+as its claim is above the truth; a count that is proven is the true one and counts in full, any other in part.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def settle(S, st, k, seller, fees):  # type: ignore[no-untyped-def]
             continue
         agent = st.agent[k, i]
         part = valid(sc, S.agent[sc.a0 + i], agent) / total
-        book(S, st, k, seller, i, PAYOUT, part * sc.creator_share * fees)
-        if part > 0.0 and provable(sc, agent):
+        paid = book(S, st, k, seller, i, PAYOUT, part * sc.creator_share * fees)
+        if paid > 0.0 and provable(sc, agent):
             book(S, st, k, i, nature(st), PROOF, sc.proof_cost_keur)
 
 

@@ -32,4 +32,5 @@ class MaskedCategorical(TorchCategorical):
     """RLlib's categorical distribution, from logits ``(..., actions)``; illegal actions have very low ones."""
 
     def _get_torch_distribution(self, logits: Tensor, probs: Any = None) -> Categorical:
+        assert probs is None, "of probabilities there is torch's own"
         return _Normalised(logits)

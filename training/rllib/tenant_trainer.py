@@ -60,7 +60,7 @@ class TenantTrainer(Trainer):
         return {role: _copied(state) for role, state in self.networks().items()}, self.value_states()
 
     def value_states(self) -> States:
-        """By role the state of the value network; empty where advantages are measured against the greedy player."""
+        """By role the state of the value network; empty where advantages are measured against a greedy player."""
         values = {role: self._learner().module[role].unwrapped().value for role in self.roles}
         return {role: _copied(value.state_dict()) for role, value in values.items() if value is not None}
 

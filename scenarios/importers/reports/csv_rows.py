@@ -34,11 +34,13 @@ _READ = (
     "url", "method", "labels", "tool_confidence", "seen_running",
 )  # fmt: skip
 _NOT_CARRIED = (
-    "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "vendor", "release_window",
-    "match", "unconfirmed", "source",
+    "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "match", "unconfirmed", "source",
+    "vendor", "release_window",
 )  # fmt: skip
 """Columns of a scenario's findings that are about the scenario, not about the report: passed over, and counted."""
 _COLUMNS = (*_READ, *_NOT_CARRIED)
+_MEANT = _COLUMNS[:-2]
+"""What an unknown column may be a slip of: not the last two, since scanners have many columns of like names."""
 _OTHER_WORDS = {
     "service": ("service_name", "app", "application", "microservice", "workload", "deployment"),
     "component": (
@@ -98,8 +100,8 @@ def read(text: str, name: str) -> ImportedReport:
     for row in rows:
         for column, cell in row.data.items():
             if column not in checked and column not in _COLUMNS:
-                if get_close_matches(column, _COLUMNS, n=1, cutoff=0.7):
-                    mend = closest(column, _COLUMNS)
+                if get_close_matches(column, _MEANT, n=1, cutoff=0.7):
+                    mend = closest(column, _MEANT)
                     raise ScenarioError(name, f"{row.path}, {shown(column)}", "unknown column", mend)
                 unknown[column] = None
             checked.add(column)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -255,8 +256,51 @@ def test_findings_say_who_fixes_them_and_when(load: Load) -> None:
     for finding in scenario.findings:
         patch = patches[finding.component]
         assert (finding.vendor, finding.release_window) == (patch.vendor, patch.release_window)
-    with pytest.raises(ScenarioError, match=r"findings\.CVE-1 of lib\.vendor: nobody plays the vendor 'librarys'"):
-        load(findings=[BARE | {"vendor": "librarys"}])
+    late = load(findings=[BARE | {"release_window": 1}]).patches[0]
+    assert late.release_window == 1 and late.name.endswith("(next release)"), "stated, though no version is known"
+
+
+@pytest.mark.parametrize(
+    ("rows", "sections", "message"),
+    [
+        ([{"vendor": "librarys"}], {}, r"findings\.CVE-1 of lib\.vendor: nobody plays the vendor 'librarys'"),
+        (
+            [{"vendor": "vendor_0"}, {"cve": "CVE-2", "vendor": "vendor_1"}],
+            {},
+            "'vendor_1', but CVE-1 of lib has 'vendor_0'",
+        ),
+        (
+            [{"vendor": "vendor_0"}],
+            {"components": [{"service": "api", "component": "lib", "vendor": "vendor_1"}]},
+            "'vendor_0', but lib has 'vendor_1'",
+        ),
+        (
+            [{"release_window": 3}],
+            {
+                "patches": [
+                    {
+                        "service": "api",
+                        "component": "lib",
+                        "effort_hours": 4,
+                        "downtime_minutes": 5,
+                        "regression_probability": 0.1,
+                    }
+                ]
+            },
+            "release_window: the file states the patch of 'lib'",
+        ),
+    ],
+)
+def test_what_findings_say_of_their_fix_is_said_once(load: Load, rows: Any, sections: Any, message: str) -> None:
+    with pytest.raises(ScenarioError, match=message):
+        load(findings=[BARE | row for row in rows], **sections)
+
+
+def test_findings_and_patches_say_the_same(load: Load) -> None:
+    scenario = load(findings=[BARE | {"fixed_version": "2"}])
+    later = tuple(replace(patch, release_window=9) for patch in scenario.patches)
+    with pytest.raises(ScenarioError, match="release_window: '0', its patch has '9'"):
+        check_scenario(replace(scenario, patches=later))
 
 
 def test_agents_by_label(load: Load) -> None:

@@ -38,6 +38,7 @@ def test_those_that_apply():
     assert "strictness at" in found(hosting_enabled=True)
     assert "proofs of" in found(**CREATORS)
     assert "proofs of" not in found(creators_enabled=True), "there are none"
+    assert "proofs of" not in found(**CREATORS, disclosure_enabled=False), "nobody claims anything"
     assert set(found(modules_enabled=False)) == {"a false", "claiming nothing", "share of"}
     assert set(found(disclosure_enabled=False)) == {"share of", "a lower", "leaks of"}
     assert "a false" not in found(governance_enabled=False), "nobody audits"

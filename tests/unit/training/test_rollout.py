@@ -114,6 +114,31 @@ def test_finish_counts_each_agents_account() -> None:
     assert np.allclose(step.state.agent["account"], earned)
 
 
+@pytest.mark.parametrize(("share", "selfish"), [(0.0, True), (0.49, True), (0.5, False), (1.0, False)])
+def test_the_reward_says_who_plays_on(share: float, selfish: bool) -> None:
+    """The first decisions' advantages, without decay, are returns less those of whoever plays on."""
+    sampler = Sampler([TOY], 8, 2 * 3 * int(TOY.parameters["motions_per_window"]), share, against_greedy=True)
+    players = {role: uniform(role) for role in sampler.roles}
+    found = sampler.play(players, np.random.default_rng(3), torch.Generator().manual_seed(1), gae_lambda=1.0)
+    engine = Engine([TOY], 8, autoreset=False)
+    engine.reset(np.random.default_rng(3).integers(2**31, 2**32, 8).astype(np.uint64))
+    unit = 10.0 ** engine.state.observation[0, 0, layout.global_feature("log_money_scale")]
+    for_all, for_himself = Finish([TOY], 8)(engine), Finish([TOY], 8, selfish=True)(engine)
+    told = 0
+    for role, decisions in found.decisions.items():
+        columns = engine.role_slices[role]
+        advantage = float(decisions.advantages[:8].double().sum()) * unit
+        returned = float(found.returns[role][:8].sum()) * unit
+        worth = [
+            ((1.0 - share) * accounts[:, columns].sum(1) + share * welfare).sum()
+            for welfare, accounts in (for_all, for_himself)
+        ]
+        right, wrong = worth[selfish], worth[not selfish]
+        if advantage == pytest.approx(returned - right, rel=1e-3):
+            told += abs(right - wrong) > 0.01 * abs(right)
+    assert told > 0
+
+
 @pytest.mark.parametrize("selfish", [False, True])
 def test_room_used_before_finishes_as_new_room_does(selfish: bool) -> None:
     """What an earlier copy's last step left behind does not get into the next."""

@@ -59,13 +59,31 @@ def test_only_who_measures_is_paid_and_the_platform_does_not_pay_itself():
     assert table.paid(SECOND, "payout") == 0.0
 
 
-@pytest.mark.parametrize("off", ["creators_enabled", "value_enabled"])
-def test_nobody_is_paid_without_it(off):
-    table = (
-        paid({SHOP: "prove:on"}, **{off: False}) if off == "creators_enabled" else sw.Table(two_shops(**{off: False}))
-    )
-    table.wait(1)
+@pytest.mark.parametrize("off", [{"creators_enabled": False}, {"creator_share": 0.0}, {"module_price_keur": 0.0}])
+def test_where_nothing_is_paid_nothing_is_proven(off):
+    table = paid({SHOP: "prove:on"}, **off)
     assert table.paid(SHOP, "payout") == table.paid(PLATFORM, "payout") == 0.0
+    assert table.paid(SHOP, "proof") == pytest.approx(-0.015), "of its claim"
+
+
+def test_if_unproven_counts_count_for_nothing_only_proofs_are_paid():
+    assert paid(unproven_haircut=0.0).paid(PLATFORM, "payout") == 0.0
+    assert paid({SHOP: "prove:on"}, unproven_haircut=0.0).paid(SHOP, "payout") == pytest.approx(POOL)
+
+
+def test_what_firms_really_pay_is_shared():
+    """A proven rating of 1/2 brings half of the discount of a fifth, from the window after it on."""
+    table = sw.Table(two_shops(module_preferential=0.2, motions_per_window=2))
+    both = (SHOP, SECOND)
+    table.step(dict.fromkeys(both, "module:measurement"))
+    table.step(dict.fromkeys(both, "prove:on"))
+    table.wait(1)
+    table.step(dict.fromkeys(both, "claim:2"))
+    table.wait(2)
+    before, fees = table.paid(PLATFORM, "payout"), table.paid(PLATFORM, "module")
+    table.wait(3)
+    assert table.paid(PLATFORM, "module") - fees == pytest.approx(2 * 0.4 * 0.9)
+    assert table.paid(PLATFORM, "payout") - before == pytest.approx(-0.5 * 2 * 0.4 * 0.9)
 
 
 def test_without_responsibility_nothing_is_claimed_or_proven():

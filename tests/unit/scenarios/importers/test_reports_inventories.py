@@ -124,6 +124,12 @@ def test_rows() -> None:
         "column automatable is not carried over", "column source is not carried over"]  # fmt: skip
 
 
+@pytest.mark.parametrize("column", ["vendor", "vendor_id", "vendors", "released", "release_notes"])
+def test_what_scanners_say_of_vendors_and_releases_is_passed_over(column: str) -> None:
+    report = csv_rows.read(f"component,cve,{column}\nx,CVE-2099-1,Shop Ltd\n", "rows.csv")
+    assert len(report.findings) == 1 and column in " ".join(report.warnings)
+
+
 def test_rows_in_json() -> None:
     package, pentest = read(csv_rows, "rows.json").findings
     assert (package.cwe, package.labels, package.kev) == ((400,), ("shop/cart",), True)
