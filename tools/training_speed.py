@@ -2,10 +2,10 @@
 
     .venv/bin/python tools/training_speed.py [SECONDS]
 
-Every figure is measured for SECONDS (default 8): env-steps/s of a rollout (`sampling`) and of a whole iteration
+Every figure is measured for SECONDS (default 5): env-steps/s of a rollout (`sampling`) and of a whole iteration
 (`end_to_end`), of RLlib's runner with 1, 8 and 64 worlds, of the batched runner and of a plain PyTorch loop on the same
 core with 256, on `boutique-v1`, with the same network and PPO settings (`patchpact bench train`): the flat network of
-two layers of 64 with one thread and with two, the row scorer with one. `*_over_stock` is over the best of the three,
+two layers of 64 with one thread and with two. `*_over_stock` is over the best of the three,
 `*_over_plain` over the plain loop, all of one run. An idle machine is needed.
 Rows that are there: 2026-11-28, two cores, defaults.
 """
@@ -20,7 +20,7 @@ from patchpact.training.bench import bench_train
 from patchpact.training.folder import write_table
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "training_speed.csv"
-CASES = (("flat", 1), ("flat", 2), ("rows", 1))
+CASES = (("flat", 1), ("flat", 2))
 
 
 def main(seconds: float) -> None:
@@ -36,4 +36,4 @@ def main(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 8.0)
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 5.0)
