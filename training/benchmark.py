@@ -147,8 +147,6 @@ def benchmark(
         (folder / "stories").mkdir(exist_ok=True)
     with claim(folder, "another benchmark writes to it"):
         _open(folder, plan, cast, episodes, command or shlex.join(["patchpact", *sys.argv[1:]]))
-        for left in [*(folder / "episodes").glob("*.new"), *(folder / "stories").glob("*.new")]:
-            left.unlink(missing_ok=True)
         pieces = list(_pieces(plan, cells, cast, episodes))
         due = [piece for piece in pieces if not (folder / piece.file).is_file()]
         _work_off(due, pieces, folder, jobs, progress)

@@ -18,7 +18,7 @@ from patchpact.envs.vector import VectorEnv
 
 def _act_all(S: Static, st: State, actions: NDArray[np.int64]) -> None:
     for k in range(actions.shape[0]):
-        greedy.act(S, st, k, actions[k])
+        greedy.act(S, st, k, actions[k], False)
 
 
 with cache.kernel_cache():

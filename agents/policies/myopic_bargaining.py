@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from patchpact.agents.policies.base import REJECT, Seen
+from patchpact.agents.policies.base import ACCEPT, REJECT, Seen
 from patchpact.agents.policies.myopic_selfish import MyopicSelfish
 from patchpact.agents.roles import layout
 
@@ -26,11 +26,11 @@ class MyopicBargaining(MyopicSelfish):
         """See ``BatchPolicy.choose``."""
         actions = super().choose(seen, rng)
         gain, tenth = seen.whole("motion_own_gain"), 0.1 * seen.whole("motion_quote")
-        voting = (seen.whole("phase_vote") > 0.5) & (seen.mask[:, REJECT] != 0)
+        accepts, rejects = actions == ACCEPT, actions == REJECT
         for tenths in (1, 3):
-            pays = voting & (gain > tenths * tenth) & (seen.mask[:, PAY[tenths]] != 0)
+            pays = accepts & (gain > tenths * tenth) & (seen.mask[:, PAY[tenths]] != 0)
             actions = np.where(pays, PAY[tenths], actions)
         for tenths in (3, 1):
-            asks = voting & (gain <= 0.0) & (gain + tenths * tenth > 0.0) & (seen.mask[:, ASK[tenths]] != 0)
+            asks = rejects & (gain + tenths * tenth > 0.0) & (seen.mask[:, ASK[tenths]] != 0)
             actions = np.where(asks, ASK[tenths], actions)
         return actions

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.business import MEASUREMENT
 from patchpact.agents.roles.compiled import compiled
-from patchpact.agents.roles.switches import disclosing
-from patchpact.envs.core.disclosure import provable
+from patchpact.envs.core.disclosure import overstated, provable
 from patchpact.envs.core.ledger import PAYOUT, PROOF, book, nature
 
 
@@ -39,5 +38,4 @@ def valid(sc, static, agent):  # type: ignore[no-untyped-def]
         return 0.0
     if provable(sc, agent):
         return static.margin
-    overstated = max(0.25 * agent.claim - agent.true_level, 0.0) if disclosing(sc) else 0.0
-    return sc.unproven_haircut * (1.0 + overstated) * static.margin
+    return sc.unproven_haircut * (1.0 + overstated(agent)) * static.margin

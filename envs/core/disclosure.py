@@ -79,6 +79,12 @@ def disclose(S, st, k):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def overstated(agent):  # type: ignore[no-untyped-def]
+    """By how much a firm claims to be better than it is."""
+    return max(0.25 * agent.claim - agent.true_level, 0.0)
+
+
+@compiled
 def provable(sc, agent):  # type: ignore[no-untyped-def]
     """Whether a firm that chose to prove what it says can: what is not so cannot be proven."""
     proving = disclosing(sc) and sc.proofs_enabled != 0 and agent.proving != 0
@@ -117,7 +123,7 @@ def audit_all(S, st, k):  # type: ignore[no-untyped-def]
             book(S, st, k, sc.esg, nature(st), AUDIT, sc.audit_cost_keur)
         penalty = 0.0
         if static.firm:
-            gap = max(0.25 * agent.claim - agent.true_level, 0.0)
+            gap = overstated(agent)
             if gap > 1e-9:
                 agent.caught = 1
                 penalty = sc.gap_penalty_keur * gap

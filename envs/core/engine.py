@@ -140,17 +140,14 @@ def _advance(S, st, reset, seeds, which, actions, player, draw, turn, steps, aut
             if which[k]:
                 reset_world(S, st, k, seeds[k])
             continue
-        if player == GREEDY:
-            st.world[k].blind = records.BLIND
-        elif player == SELFISH:
-            st.world[k].blind = records.FELT
+        greedily = player == GREEDY or player == SELFISH
+        if greedily:
+            st.world[k].blind = records.FELT if player == SELFISH else records.BLIND
         for n in range(steps):
             if st.world[k].over and not autoreset and n > 0:
                 break
-            if player == GREEDY:
-                greedy.act(S, st, k, actions[k])
-            elif player == SELFISH:
-                greedy.act_selfishly(S, st, k, actions[k])
+            if greedily:
+                greedy.act(S, st, k, actions[k], player == SELFISH)
             elif player == AT_RANDOM:
                 for i in range(actions.shape[1]):
                     actions[k, i] = _legal_action(st.mask[k, i], draw, k * actions.shape[1] + i, turn + n)
@@ -255,9 +252,8 @@ class Engine:
         """
         if self.autoreset:
             raise ValueError("play_out: the engine resets ended worlds; make it with autoreset=False")
-        self._advance(
-            False, self._no_seeds, self._no_choice, self._played, SELFISH if selfish else GREEDY, steps=LONGEST
-        )
+        player = SELFISH if selfish else GREEDY
+        self._advance(False, self._no_seeds, self._no_choice, self._played, player, steps=LONGEST)
 
     def _advance(
         self,

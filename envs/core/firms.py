@@ -123,7 +123,7 @@ def _count(S, st, k):  # type: ignore[no-untyped-def]
         agent = st.agent[k, i]
         faith += agent.trust
         if disclosing(sc):
-            gap += max(0.25 * agent.claim - agent.true_level, 0.0)
+            gap += disclosure.overstated(agent)
         if static.small and not agent.gone:
             taking += agent.modules & ~PLACEBO != 0 if offering(sc) else 1.0
     w.trust_mean += faith / max(sc.firms, 1) / sc.windows

@@ -1,10 +1,10 @@
 """Greedy players that fill in the rest of an imagined episode. Compiled, an episode takes microseconds a step.
 
-``act``: all together for all. It does what the baseline ``net-gain`` does with observations: the proposer nominates
-the row and mode of highest public net gain, credited with what it unlocks, and everybody accepts.
+All together for all: what the baseline ``net-gain`` does with observations. The proposer nominates the row and mode of
+highest public net gain, credited with what it unlocks, and everybody accepts.
 
-``act_selfishly``: everyone for himself, as ``myopic-selfish``: the proposer nominates the row and mode of which it
-expects most for its own account, and accepted is what raises one's own.
+Everyone for himself, as ``myopic-selfish``: the proposer nominates the row and mode of which it expects most for its
+own account, and accepted is what raises one's own. Agents must know what they expect for themselves.
 """
 
 from __future__ import annotations
@@ -17,34 +17,8 @@ ACCEPT, REJECT = (VOTE_START + VOTES.index(vote) for vote in ("accept", "reject"
 
 
 @compiled
-def act(S, st, k, actions):  # type: ignore[no-untyped-def]
+def act(S, st, k, actions, selfish):  # type: ignore[no-untyped-def]
     """Write the actions of all agents of world k."""
-    w = st.world[k]
-    sc = S.scenario[w.scenario]
-    for i in range(sc.na):
-        actions[i] = PASS
-        if w.voting:
-            actions[i] = ACCEPT if st.agent[k, i].may_vote else ABSTAIN
-    if w.voting or w.over:
-        return
-    left = sc.windows + sc.tail_windows - w.t
-    best = 0.0
-    for r in range(AGENDA_ROWS):
-        row = st.row[k, r]
-        if not _may_nominate(S, w, sc, row):
-            continue
-        for mode in range(4):
-            value = row.public[mode]
-            if mode != MITIGATE:
-                value += row.unlocked * left
-            if row.feasible[mode] and value > best:
-                best = value
-                actions[w.proposer] = NOMINATE_START + 4 * r + mode
-
-
-@compiled
-def act_selfishly(S, st, k, actions):  # type: ignore[no-untyped-def]
-    """Write the actions of all agents of world k, in which they know what they expect for themselves."""
     w = st.world[k]
     sc = S.scenario[w.scenario]
     for i in range(sc.na):
@@ -53,22 +27,22 @@ def act_selfishly(S, st, k, actions):  # type: ignore[no-untyped-def]
         if w.voting:
             actions[i] = ABSTAIN
             if agent.may_vote:
-                actions[i] = ACCEPT if agent.own_gain > 0.0 else REJECT
+                actions[i] = REJECT if selfish and agent.own_gain <= 0.0 else ACCEPT
     if w.voting or w.over:
         return
+    left = sc.windows + sc.tail_windows - w.t
     best = 0.0
     for r in range(AGENDA_ROWS):
         row = st.row[k, r]
-        if not _may_nominate(S, w, sc, row):
+        if row.patch < 0 or (not sc.governance_enabled and S.patch[sc.p0 + row.patch].owner != w.proposer):
             continue
         for mode in range(4):
-            value = st.own[k, w.proposer, r, mode]
+            if selfish:
+                value = st.own[k, w.proposer, r, mode]
+            else:
+                value = row.public[mode]
+                if mode != MITIGATE:
+                    value += row.unlocked * left
             if row.feasible[mode] and value > best:
                 best = value
                 actions[w.proposer] = NOMINATE_START + 4 * r + mode
-
-
-@compiled
-def _may_nominate(S, w, sc, row):  # type: ignore[no-untyped-def]
-    """Whether the row holds a patch that the proposer may nominate: without governance, one of its own."""
-    return row.patch >= 0 and (sc.governance_enabled or S.patch[sc.p0 + row.patch].owner == w.proposer)

@@ -81,8 +81,6 @@ def run_study(
             (folder / name).mkdir(parents=True, exist_ok=True)
     with claim(folder, "another study writes to it"):
         _open(folder, design, form, command or shlex.join(["patchpact", *sys.argv[1:]]))
-        for left in (folder / "episodes").glob("*.new"):
-            left.unlink(missing_ok=True)
         cells = list(design.cells(form))
         due = _due(folder, cells)
         for cell in cells:  # what a kill between a cell's rows and its checkpoints left

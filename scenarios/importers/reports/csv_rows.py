@@ -35,12 +35,14 @@ _READ = (
 )  # fmt: skip
 _NOT_CARRIED = (
     "uid", "exposed", "automatable", "technical_impact", "confidence", "known_window", "match", "unconfirmed", "source",
-    "vendor", "release_window",
 )  # fmt: skip
+_OFTEN_OTHERWISE = ("vendor", "release_window")
+"""Of the same kind; but scanners have many columns of like names, so that an unknown one is no slip of these."""
+_PASSED_OVER = (*_NOT_CARRIED, *_OFTEN_OTHERWISE)
 """Columns of a scenario's findings that are about the scenario, not about the report: passed over, and counted."""
-_COLUMNS = (*_READ, *_NOT_CARRIED)
-_MEANT = _COLUMNS[:-2]
-"""What an unknown column may be a slip of: not the last two, since scanners have many columns of like names."""
+_MEANT = (*_READ, *_NOT_CARRIED)
+"""What an unknown column may be a slip of."""
+_COLUMNS = (*_MEANT, *_OFTEN_OTHERWISE)
 _OTHER_WORDS = {
     "service": ("service_name", "app", "application", "microservice", "workload", "deployment"),
     "component": (
@@ -105,7 +107,7 @@ def read(text: str, name: str) -> ImportedReport:
                     raise ScenarioError(name, f"{row.path}, {shown(column)}", "unknown column", mend)
                 unknown[column] = None
             checked.add(column)
-            if column in _NOT_CARRIED and cell not in ("", None):
+            if column in _PASSED_OVER and cell not in ("", None):
                 passed_over[column] = passed_over.get(column, 0) + 1
         findings.append(_finding(row))
     warnings = [

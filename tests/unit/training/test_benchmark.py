@@ -86,7 +86,7 @@ def test_it_goes_on_where_it_stopped_and_jobs_change_nothing(
     monkeypatch.setattr(module, "_play_piece", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         benchmark(suite, ["do-nothing", "random", "kev-first"], tmp_path / "cut")
-    (tmp_path / "cut" / "episodes" / "half.parquet.1.new").write_bytes(b"half")
+    (tmp_path / "cut" / "episodes" / ".half.parquet.1.new").write_bytes(b"half")
     monkeypatch.setattr(module, "_play_piece", plain)
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "cut" / "episodes").glob("*.parquet")}
     assert len(before) == 2

@@ -136,7 +136,7 @@ def test_a_lost_cell_alone_is_played_again(done: Path, tmp_path: Path) -> None:
     rows = pq.read_table(lost)
     before = written(folder)
     lost.unlink()
-    (folder / "episodes" / "half.parquet.new").write_bytes(b"torn")
+    (folder / "episodes" / ".half.parquet.1.new").write_bytes(b"torn")
     runner.run_study(DESIGN, "full", folder, command="test")
     after = written(folder)
     assert {name for name in after if after[name] != before.get(name)} == {lost.name}
