@@ -12,6 +12,7 @@ import numpy as np
 from patchpact.agents.roles import layout
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import Scenario, load_scenario
+from patchpact.scenarios.errors import ScenarioError
 
 SEASONS = ("quiet", "normal", "peak")
 CALENDAR = ("normal", "normal", "normal")
@@ -76,7 +77,7 @@ class TenantView:
         """The view of a tenant's scenario.
 
         Raises:
-            ValueError: one line, for a calendar that is not three of ``SEASONS``.
+            ScenarioError: one line, for a calendar that is not three of ``SEASONS``.
         """
         first, second, third = _checked(calendar)
         known = tuple(replace(finding, known_window=0) for finding in scenario.findings)
@@ -92,7 +93,7 @@ class TenantView:
 def _checked(calendar: Sequence[str]) -> tuple[str, str, str]:
     if isinstance(calendar, str) or len(calendar) != 3 or any(season not in SEASONS for season in calendar):
         mend = f"give three of {', '.join(SEASONS)}: this window and the two after"
-        raise ValueError(f"calendar: not three seasons; {mend}")
+        raise ScenarioError("tenant", "calendar", "not three seasons", mend)
     return (calendar[0], calendar[1], calendar[2])
 
 

@@ -38,7 +38,7 @@ def view_of(document: Any, name: str) -> TenantView:
         name: the tenant's own; its scenario's id.
 
     Raises:
-        ValueError: one line, `upload: <field>: <problem>; <mend>`.
+        ScenarioError: one line, `upload: <field>: <problem>; <mend>`.
     """
     upload = check(Upload, document, "upload")
     graph = upload.graph

@@ -28,7 +28,10 @@ CAPTION = (
 
 MECHANISMS: dict[str, tuple[str, ...]] = {
     "measuring together": ("uplift", "leak"),
+    "pooling more data": ("incentive", "parity"),
     "modules and support": ("module", "pool"),
+    "hosting": ("isolation", "content", "moderation"),
+    "creators": ("payout",),
     "reserve and forecasts": ("returns",),
     "credit": ("interest", "capital"),
     "insurance": ("premium", "claim", "rebate"),

@@ -18,8 +18,8 @@ EVERYTHING = ["scan", "prioritise", "patch-bot", "measurement", "esg-report", "f
 PLENTY = Limits(rate_per_second=1e9, burst=1 << 30, failures_per_second=1e9, failure_burst=1 << 30)
 
 
-def shop(name: str = "shop", **more: Any) -> dict[str, Any]:
-    """A shop of three services with a finding each; all its names begin with ``name``."""
+def shop(name: str = "shop", leaves: int = 0, **more: Any) -> dict[str, Any]:
+    """A shop of three services with a finding each, and ``leaves`` without; all its names begin with ``name``."""
     web, orders, store = f"{name}-web", f"{name}-orders", f"{name}-db"
     nodes = [
         {"id": web, "kind": "frontend", "exposed": True, "revenue_keur_per_hour": 0.5},
@@ -27,6 +27,8 @@ def shop(name: str = "shop", **more: Any) -> dict[str, Any]:
         {"id": store, "kind": "store", "data_sensitivity": "payment"},
     ]
     links = [{"source": web, "target": orders}, {"source": orders, "target": store}]
+    nodes += [{"id": f"{name}-leaf{n}", "kind": "service"} for n in range(leaves)]
+    links += [{"source": orders, "target": f"{name}-leaf{n}"} for n in range(leaves)]
     findings = [
         {"service": service, "component": f"{name}-{part}", "cve": f"CVE-2024-{number}", "cvss": cvss, "epss": epss}
         | {"kev": kev, "fixed_version": "2.0.1", "version": "2.0.0", "technical_impact": "total"}
