@@ -68,7 +68,8 @@ def load_scenario(
         overrides: parameters by name (see `PARAMETERS`). Drawn scenarios (`generated-v1`) also take
             `services`, `tenants`, `vendors` and `scenario_seed`; graphs take `scenario_seed`; files
             with findings take `unconfirmed` ("keep" or "drop"). Files also take `rule_sets`, names with commas
-            or a list, in force beside those of the file.
+            or a list, in force beside those of the file. Anything takes `without`, services or owners likewise:
+            they are taken away, and all else is as it was (`Scenario.without`).
 
     Warns:
         AssumptionWarning: once, when a graph or a file of the user's was completed from defaults.
@@ -84,6 +85,7 @@ def load_scenario(
     if "rule_sets" in options:  # a text, since what was drawn with options is kept by them
         named = options["rule_sets"]
         options["rule_sets"] = ",".join(map(str, named)) if isinstance(named, list) else str(named)
+    gone = _names(overrides.pop("without", ()), "without")
     bundled = False
     if isinstance(source, Scenario):
         _no_options(options, source.id, ())
@@ -99,6 +101,9 @@ def load_scenario(
     else:
         problem = f"{type(source).__name__} is no scenario"
         raise ScenarioError("load_scenario", "source", problem, "give an id, a path, a Scenario or a nx.DiGraph")
+    if gone:
+        scenario = scenario.without(gone)
+        check_scenario(scenario)
     if overrides:
         scenario = scenario.with_parameters(**overrides)
     if scenario.assumptions and not bundled and not isinstance(source, Scenario):
@@ -106,6 +111,14 @@ def load_scenario(
         text = f"{scenario.id}: completed from defaults, {len(scenario.assumptions)} assumptions:\n  - {lines}"
         warnings.warn(text, AssumptionWarning, stacklevel=2)
     return scenario
+
+
+def _names(value: Any, field: str) -> tuple[str, ...]:
+    """Names in a text with commas, or in a list."""
+    parts = value.split(",") if isinstance(value, str) else _plain(value, "load_scenario", field)
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ScenarioError("load_scenario", field, f"{shown(value)} is no list of names", "give names with commas")
+    return tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def _no_options(options: Mapping[str, Any], where: str, allowed: Sequence[str]) -> None:

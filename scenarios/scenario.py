@@ -7,14 +7,14 @@ services changes names only. Tuples of a `Scenario` are sorted by uid.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 import networkx as nx
 
-from patchpact.scenarios.errors import ScenarioError
+from patchpact.scenarios.errors import ScenarioError, closest, shown
 from patchpact.scenarios.parameters import check_combined, check_parameters, default_parameters
 from patchpact.scenarios.rule_sets import RuleSet, check_stated
 
@@ -225,6 +225,49 @@ class Scenario:
         combined = {**self.parameters, **checked}
         check_combined(combined, where=self.id)
         return replace(self, parameters=combined, services=self._priced(checked))
+
+    def without(self, names: Iterable[str]) -> Scenario:
+        """A copy in which some services are gone, with their calls, flows, findings and patches.
+
+        All else keeps its uid, and with it every draw: beside the whole world, nothing but what is gone differs. A
+        business agent who has no service and no flow left is gone too. What waited for a patch that is gone waits for
+        it no more.
+
+        Args:
+            names: of services, or of agents for all that they own.
+
+        Raises:
+            ScenarioError: a name that is neither, or nothing is left.
+        """
+        names = tuple(names)
+        known = {service.name: service.owner for service in self.services}
+        owners = {agent.name for agent in self.agents_of("business")}
+        for name in names:
+            if name not in known and name not in owners:
+                mend = closest(name, [*known, *owners])
+                raise ScenarioError(self.id, "without", f"no service or business agent {shown(name)}", mend)
+        gone = {name for name, owner in known.items() if name in names or owner in names}
+        services = tuple(service for service in self.services if service.name not in gone)
+        entrypoints = tuple(entry for entry in self.entrypoints if entry.service not in gone)
+        if not services or not entrypoints:
+            left = "no service" if not services else "no flow of revenue"
+            raise ScenarioError(self.id, "without", f"leaves {left}", "take fewer away")
+        patches = tuple(patch for patch in self.patches if patch.service not in gone)
+        left_uids = {patch.uid for patch in patches}
+        busy = {service.owner for service in services} | {entry.owner for entry in entrypoints}
+        idle = {*known.values(), *(entry.owner for entry in self.entrypoints)} - busy
+        return replace(
+            self,
+            services=services,
+            edges=tuple(edge for edge in self.edges if edge.source not in gone and edge.target not in gone),
+            entrypoints=entrypoints,
+            findings=tuple(finding for finding in self.findings if finding.service not in gone),
+            patches=tuple(
+                replace(patch, requires=tuple(uid for uid in patch.requires if uid in left_uids)) for patch in patches
+            ),
+            agents=tuple(agent for agent in self.agents if agent.name not in idle),
+            assumptions=(*self.assumptions, f"without {', '.join(names)}: taken away, as asked"),
+        )
 
     def _priced(self, changed: Mapping[str, float | int | str | bool]) -> tuple[Service, ...]:
         """Services whose loss was the default of their data, at the changed default."""
