@@ -1,16 +1,13 @@
-"""Write the worlds of the symbiosis study anew from symbiosis-v1: other topologies, and worlds with firms removed.
+"""Write the other topologies of the symbiosis study anew from symbiosis-v1.
 
     .venv/bin/python tools/study_worlds.py
 
-Topologies: in ``hub`` shops call the platform's services directly, in ``chain`` each request passes through them one
-after the other, in ``mesh`` firms' services call each other's too. Removed: two small firms; the larger firm, which has
-nearly as many services and calls as the two together; or services of any firm but the platform, drawn by seed, until
-as many are gone.
+In ``hub``, which is symbiosis-v1, shops call the platform's services directly, in ``chain`` each request passes through
+them one after the other, in ``mesh`` firms' services call each other's too.
 """
 
 from __future__ import annotations
 
-import random
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "scenarios" / "data" / "symbiosis-v1.yaml"
 HOME = ROOT / "training" / "study" / "worlds"
 PLATFORM = "business_0"
-SMALL = ("business_1", "business_3")
-LARGE = ("business_5",)
-SEED = 11
 
 World = dict[str, Any]
 
@@ -70,49 +64,14 @@ def mesh(world: World) -> World:
     return with_calls(world, "mesh-", "firms call each other", [*world["graph"]["edges"], *more])
 
 
-def without(world: World, what: str, gone: set[str]) -> World:
-    """A world without these services, and without firms that have none left; the others keep their names."""
-    nodes = [node for node in world["graph"]["nodes"] if node["id"] not in gone]
-    owners = {node["owner"] for node in nodes}
-    agents = [agent for agent in world["agents"] if not agent["name"].startswith("business") or agent["name"] in owners]
-    edges = [e for e in world["graph"]["edges"] if e["source"] not in gone and e["target"] not in gone]
-    return {
-        **world,
-        "id": world["id"].removesuffix("v1") + f"without-{what}-v1",
-        "title": f"{world['title']}; {what} firms removed",
-        "graph": {"nodes": nodes, "edges": edges},
-        "entrypoints": [entry for entry in world["entrypoints"] if entry["service"] not in gone],
-        "agents": agents,
-    }
-
-
-def of(world: World, owners: tuple[str, ...]) -> set[str]:
-    """Services of these firms."""
-    return {node["id"] for node in world["graph"]["nodes"] if node["owner"] in owners}
-
-
-def drawn(world: World, count: int) -> set[str]:
-    """So many services that are not the platform's."""
-    others = sorted(node["id"] for node in world["graph"]["nodes"] if node["owner"] != PLATFORM)
-    return set(random.Random(SEED).sample(others, count))
-
-
 def main() -> None:
-    """Write all of them."""
+    """Write both."""
     world = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     HOME.mkdir(exist_ok=True)
-    for shape in (world, chain(world), mesh(world)):
-        small, large = of(shape, SMALL), of(shape, LARGE)
-        made = [shape] if shape is not world else []
-        made += [
-            without(shape, "small", small),
-            without(shape, "large", large),
-            without(shape, "random", drawn(shape, len(small))),
-        ]
-        for one in made:
-            text = yaml.safe_dump(one, sort_keys=False, width=120, default_flow_style=None)
-            (HOME / f"{one['id']}.yaml").write_text(text, encoding="utf-8")
-            print(f"{one['id']}: {len(one['graph']['nodes'])} services, {len(one['agents'])} agents")
+    for one in (chain(world), mesh(world)):
+        text = yaml.safe_dump(one, sort_keys=False, width=120, default_flow_style=None)
+        (HOME / f"{one['id']}.yaml").write_text(text, encoding="utf-8")
+        print(f"{one['id']}: {len(one['graph']['nodes'])} services, {len(one['agents'])} agents")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from patchpact.scenarios.jsonable import plain
 from patchpact.training.folder import write_text, writing
 from patchpact.training.reports import charts, page
 from patchpact.training.reports.page import Table
-from patchpact.training.reports.study_tables import all_tables, swept
+from patchpact.training.reports.study_tables import SWITCHES, all_tables, broken, swept
 from patchpact.training.stats import Estimate
-from patchpact.training.study.design import GAIN, WELFARE
+from patchpact.training.study.design import GAIN, LEARNED, WELFARE
 from patchpact.training.study.verdict import Study, Verdict, judge_study, read_study
 
 READING = {
@@ -25,8 +25,8 @@ READING = {
     "predictions": "Every effect is predicted to be above 0. It holds where the interval lies above 0, fails where the"
     " interval lies below the margin (negligible, or of the wrong sign), both after Holm's correction; else it is"
     " unclear. What holds may still be smaller than the margin. The margin is a share of what the reference arm gains"
-    " over doing nothing. Effects are of welfare; beside them the same of gains over doing nothing in each arm, since"
-    " an arm may be richer or poorer before anybody acts. That decides nothing.",
+    " over doing nothing. Effects are of gains over doing nothing in the same arm, where no other measure is named:"
+    " an arm may be richer or poorer before anybody acts.",
     "arms": "Agents were trained anew in every arm, for their own accounts, with equal env-steps and settings. Broken"
     " down: less than the criteria's share of the full arm's gain or participation, or too many firms insolvent.",
     "measures": "Levels in the arms, trained agents.",
@@ -119,6 +119,9 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
     said = "; ".join(f"{name}: {page.listed(ids)}" for name, ids in words.items())
     found = [f"{said}. Not tested: {page.listed(list(verdict.not_tested)) or 'nothing'}."]
     found.append(f"The full arm gains {_told(verdict.gain)} k€ an episode over doing nothing.")
+    states = [f"without {one} it is {told}" for one in SWITCHES if (told := _state(study, f"no-{one}"))]
+    if states:
+        found.append(f"By the criteria of breakdown, which are stricter than a gain that falls, {', '.join(states)}.")
     if math.isfinite(verdict.placebo.value):
         found.append(f"Removing the placebo costs {_told(verdict.placebo)} k€ an episode; it should cost nothing.")
     found += [f"Nothing is decided: {line}." for line in verdict.obstacles]
@@ -136,6 +139,13 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
             f" {verdict.registered['date'][:10]}."
         )
     return found
+
+
+def _state(study: Study, arm: str) -> str:
+    """Whether the arm has broken down, in words; nothing where it was not played."""
+    if not study.raw.has(arm, LEARNED):
+        return ""
+    return {"stands": "not broken down"}.get(state := broken(study, arm), state)
 
 
 def _told(estimate: Estimate) -> str:

@@ -8,7 +8,7 @@ from patchpact.agents.roles.ledger import NETWORKS
 from patchpact.training.reports.page import NOTHING, Column, Figure, Table, number
 from patchpact.training.reports.pieces import estimated
 from patchpact.training.stats import Estimate
-from patchpact.training.study.design import GAIN, GINI, LEARNED
+from patchpact.training.study.design import GAIN, GINI, LEARNED, WORSE_OFF
 from patchpact.training.study.effects import Effect, Weights, differences, effect
 from patchpact.training.study.verdict import NOT_TESTED, Study, Verdict
 
@@ -21,6 +21,7 @@ HEADS = {
     "welfare_keur": "welfare, k€", "damage_keur": "damage, k€", "value_created_keur": "value created, k€",
     "participation": "small firms taking part", "insolvent": "firms insolvent", "trust_mean": "trust",
     "gap_mean": "claimed minus true", "deadlines_missed": "deadlines missed", GAIN: "gain, k€", GINI: "Gini of gains",
+    WORSE_OFF: "agents worse off than idle",
     "downtime_hours": "downtime, h",
 }  # fmt: skip
 

@@ -26,10 +26,10 @@ from patchpact.training import bundled
 LEARNED, IDLE = "learned", "do-nothing"
 """Players of every arm: agents trained in it, and the zero of gains."""
 WELFARE = "welfare_keur"
-GAIN, GINI = "gain_keur", "gini"
-"""Measures beside doing nothing in the same arm, which no episode's total holds: welfare gained, and Gini's coefficient
-of what the agents gain."""
-OVER_IDLE = (GAIN, GINI)
+GAIN, GINI, WORSE_OFF = "gain_keur", "gini", "worse_off"
+"""Measures beside doing nothing in the same arm, which no episode's total holds: welfare gained, Gini's coefficient of
+what the agents gain, and the share of agents who lose by it."""
+OVER_IDLE = (GAIN, GINI, WORSE_OFF)
 Switched = Literal["value", "responsibility", "governance"]
 
 
@@ -47,11 +47,11 @@ class Arm(Model):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     description: str
     set: dict[str, Any] = Field(default_factory=dict)
-    """Parameters by name."""
+    """Parameters by name; ``without``: services or firms that are taken away (``load_scenario``)."""
     scale: dict[str, float] = Field(default_factory=dict)
     """Factors on the parameters that the scenario has."""
-    scenarios: dict[str, str] = Field(default_factory=dict)
-    """Another scenario for a topology, by its name."""
+    by_topology: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Parameters by name, in the topology of that name alone."""
     exploratory: bool = False
     """Decides no claim: trained with fewer seeds."""
     sweep: dict[str, float] = Field(default_factory=dict)
@@ -255,8 +255,8 @@ class Design:
                 topology=place.name,
                 player=player,
                 training_seed=seed,
-                scenario=self._located(arm.scenarios.get(place.name, place.scenario)),
-                overrides={**self.file.base, **arm.set},
+                scenario=self._located(place.scenario),
+                overrides={**self.file.base, **arm.set, **arm.by_topology.get(place.name, {})},
                 scale=arm.scale,
                 timesteps=form.timesteps,
                 settings=settings,
@@ -317,9 +317,10 @@ def _check(file: DesignFile, where: str) -> None:
         if name not in arms:
             raise ScenarioError(where, "arms", f"no arm {name!r}", closest(name, arms))
     for arm in file.arms:
-        for name in arm.scenarios:
+        for name in arm.by_topology:
             if name not in places:
-                raise ScenarioError(where, f"arms.{arm.name}.scenarios", f"no topology {name!r}", closest(name, places))
+                at = f"arms.{arm.name}.by_topology"
+                raise ScenarioError(where, at, f"no topology {name!r}", closest(name, places))
     for form_name, form in file.forms.given().items():
         if form_name != "full" and form.training_seeds >= file.criteria.least_training_seeds:
             mend = "give it fewer seeds than the criteria ask"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from patchpact.agents.roles.ledger import NETWORKS
 from patchpact.training import stats
 from patchpact.training.reports.files import ReportError
-from patchpact.training.study.design import GAIN, GINI, IDLE, WELFARE
+from patchpact.training.study.design import GAIN, GINI, IDLE, WELFARE, WORSE_OFF
 
 Floats: TypeAlias = NDArray[np.float64]
 Key: TypeAlias = tuple[str, str, str]
@@ -64,9 +64,16 @@ class Raw:
             return self.values(key, WELFARE, outside) - self.values((*key[:2], IDLE), WELFARE, outside)
         if measure == GINI:
             return self._gini(key)
+        if measure == WORSE_OFF:
+            lose = (self._gains(key).mean(1) < 0.0).mean(1)  # of agents, run by run: draws say nothing of it one by one
+            return np.repeat(lose[:, None], len(self.cells[key].draws), 1)
         played = self.cells[key]
         values = played.totals[measure]
         return values if outside is None else values - played.lines[:, :, NETWORKS.index(outside)]
+
+    def _gains(self, key: Key) -> Floats:
+        """What each agent's account gains over doing nothing ``(runs, draws, agents)``."""
+        return self.cells[key].accounts - self.cells[key[0], key[1], IDLE].accounts
 
     def _gini(self, key: Key) -> Floats:
         """Gini's coefficient of the agents' mean gains over doing nothing, run by run, as a mean over draws.
@@ -74,8 +81,7 @@ class Raw:
         It is no mean of anything: what stands for a draw is the run's coefficient and what leaving that draw out moves
         it by (the jackknife's pseudo-values, centred), whose variance is that of the coefficient.
         """
-        played, idle = self.cells[key], self.cells[key[0], key[1], IDLE]
-        gains, draws = played.accounts - idle.accounts, len(played.draws)  # (runs, draws, agents)
+        gains, draws = self._gains(key), len(self.cells[key].draws)
         whole = stats.gini(gains.mean(1))[:, None]
         if draws < 2:
             return whole

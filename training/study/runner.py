@@ -36,7 +36,7 @@ from patchpact.training.jobs import in_processes
 from patchpact.training.study.cells import Stopped, check_settings, keep, play_cell
 from patchpact.training.study.design import Cell, Design
 from patchpact.training.study.raw import cells_of
-from patchpact.training.study.worlds import require
+from patchpact.training.study.worlds import digest_of_worlds, require
 
 STEPS_OF_A_DRAW = 100
 """Env-steps that an evaluation episode counts for in the progress bar (about two to an episode's motions)."""
@@ -198,6 +198,7 @@ def _open(folder: Path, design: Design, form: str, command: str) -> None:
     """Note what is run; refuse a folder that holds something else."""
     file = folder / "study.json"
     identity = {"study": design.file.id, "digest": design.digest, "form": form, "rules": cache.fingerprint()}
+    identity["worlds"] = digest_of_worlds(design, form)
     manifest: dict[str, Any] = {}
     if file.is_file():
         manifest = read_manifest(folder)

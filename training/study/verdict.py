@@ -120,13 +120,16 @@ def judge_study(study: Study) -> Verdict:
     """The verdict on a study's folder."""
     notes = []
     registered = study.manifest.get("registered")
+    obstacles = _too_small(study.design, study.form)
     if study.manifest.get("digest") != study.design.digest:
-        notes.append("The design in the folder is not the one that the study began with: no pre-registration.")
+        obstacles.insert(0, "the design in the folder is not the one that the study began with: no pre-registration")
     elif registered is None:
         notes.append("The design was in no checkout when the study began: nothing tells that it came first.")
     elif not registered.get("as_committed"):
         notes.append("The design had changes that were not committed when the study began: exploratory.")
-    obstacles = _too_small(study.design, study.form)
+    commits = study.manifest.get("commits") or ()
+    if len(commits) > 1:
+        notes.append(f"Played by {len(commits)} versions of the code, one after the other: {', '.join(commits)}.")
     if study.missing:
         obstacles.insert(0, f"{study.missing} of {study.cells} cells are not played yet")
     return judge(study.design, study.raw, obstacles, notes, registered)

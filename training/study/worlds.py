@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,6 +12,9 @@ from typing import Any
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import PARAMETERS, AssumptionWarning, Scenario, ScenarioError, load_scenario, scenario_ids
 from patchpact.training.study.design import OVER_IDLE, Cell, Design
+
+WITHOUT = "without"
+"""What is set beside parameters: see ``load_scenario``."""
 
 
 class Lacking(ValueError):
@@ -62,8 +66,9 @@ def require(design: Design, form: str) -> None:
         ScenarioError: the first parameter that is out of range.
     """
     file = design.file
-    asked = dict.fromkeys([*file.base, *(name for arm in file.arms for name in (*arm.set, *arm.scale))])
-    lacking = {"parameters": [name for name in asked if name not in PARAMETERS]}
+    changed = [part for arm in file.arms for part in (arm.set, arm.scale, *arm.by_topology.values())]
+    asked = dict.fromkeys([*file.base, *(name for part in changed for name in part)])
+    lacking = {"parameters": [name for name in asked if name not in (*PARAMETERS, WITHOUT)]}
     measures = dict.fromkeys([*file.measures, *(test.measure for claim in file.claims for test in claim.tests)])
     lacking["measures"] = [name for name in measures if name not in (*TOTALS, *OVER_IDLE)]
     scenarios = dict.fromkeys(cell.scenario for cell in design.cells(form))
@@ -77,6 +82,16 @@ def require(design: Design, form: str) -> None:
         except ScenarioError as error:
             at = f"arms.{cell.arm}.{error.field}"
             raise ScenarioError(design.source, at, error.problem, error.mend) from None
+
+
+def digest_of_worlds(design: Design, form: str) -> str:
+    """Of every world that the form evaluates, as loaded: files, defaults and what is drawn by seed are all in it."""
+    told = hashlib.sha256()
+    for cell in {(cell.arm, cell.topology): cell for cell in design.cells(form)}.values():
+        world = world_of(cell)
+        parts = [getattr(world, kind) for kind in ("services", "edges", "entrypoints", "findings", "patches", "agents")]
+        told.update(repr((cell.arm, cell.topology, parts, sorted(world.parameters.items()))).encode())
+    return told.hexdigest()[:16]
 
 
 def _is_there(scenario: str) -> bool:

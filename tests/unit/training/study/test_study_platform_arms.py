@@ -131,3 +131,30 @@ def test_a_claim_stands_on_each_of_the_arms() -> None:
     claims = load_design("symbiosis").file.claims
     for arm in ("no-modules", "no-dp", "no-federation", "no-proofs"):
         assert [claim.id for claim in claims if any(arm in test.over for test in claim.tests)], arm
+
+
+@pytest.mark.parametrize("topology", ["hub", "chain", "mesh"])
+def test_with_firms_removed_the_world_is_the_same_but_for_them(topology: str) -> None:
+    """Small firms and the large one match in services and patches; of all others nothing is drawn anew."""
+    here = worlds(topology)
+    full = here["full"]
+    removed = {}
+    for arm in ("without-small", "without-large", "without-random"):
+        left = {service.name for service in here[arm].services}
+        removed[arm] = {service.name for service in full.services} - left
+        assert [one for one in full.findings if one.service in left] == list(here[arm].findings)
+        assert [one.uid for one in full.patches if one.service in left] == [one.uid for one in here[arm].patches]
+        assert here[arm].parameters == full.parameters
+    assert {len(gone) for gone in removed.values()} == {5}
+    owners = {service.name: service.owner for service in full.services}
+    sizes = {agent.name: agent.size for agent in full.agents if agent.role == "business" and not agent.platform}
+    for arm, size in (("without-small", "small"), ("without-large", "large")):
+        assert {sizes[owners[name]] for name in removed[arm]} == {size}
+        assert removed[arm] == {name for name in owners if owners[name] in {owners[gone] for gone in removed[arm]}}
+    assert {owners[name] for name in removed["without-random"]} <= set(sizes)
+    patches = {arm: sum(patch.service in gone for patch in full.patches) for arm, gone in removed.items()}
+    assert patches["without-small"] == patches["without-large"]
+    others = [worlds(place)["without-random"] for place in ("hub", "chain", "mesh") if place != topology]
+    assert all(
+        {s.name for s in other.services} != {s.name for s in here["without-random"].services} for other in others
+    )

@@ -214,7 +214,8 @@ def test_the_report_is_made_anew_from_raw_files_alone(done: Path, tmp_path: Path
     for text in ("Claims and verdicts", "not tested", "there are no small firms", "Gain of trained agents by strength"):
         assert text in page
     assert "tables/arms.csv" in names and b"no-governance" in first["tables/arms.csv"]
-    assert any("no pre-registration" in note or "nothing tells" in note for note in verdict.notes)
+    assert any("nothing tells" in note for note in verdict.notes)
+    assert "By the criteria of breakdown" in page and "without responsibility it is" in page
 
 
 def test_a_part_of_the_cells_decides_nothing(done: Path, tmp_path: Path) -> None:
@@ -248,7 +249,9 @@ def test_the_pilot_says_undecided_and_serves_for_power(tmp_path: Path) -> None:
 def test_a_changed_design_in_the_folder_is_told(done: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(done, tmp_path / "copy"))
     (folder / "design.yaml").write_text(TINY.replace("margin: 0.05", "margin: 0.2"), encoding="utf-8")
-    assert "no pre-registration" in judge_study(read_study(folder)).notes[0]
+    verdict = judge_study(read_study(folder))
+    assert "no pre-registration" in verdict.obstacles[0]
+    assert {one.verdict for one in verdict.rulings} == {"undecided"}
 
 
 def test_damaged_raw_files_are_one_line(done: Path, tmp_path: Path) -> None:

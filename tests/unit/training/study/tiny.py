@@ -29,7 +29,7 @@ arms:
 - {name: full, description: As it is, sweep: {liability: 1}}
 - {name: no-value, description: Without value, set: {value_enabled: false}}
 - {name: no-responsibility, description: Without responsibility, set: {responsibility_enabled: false}}
-- {name: no-governance, description: Without governance, set: {governance_enabled: false}, scenarios: {short: toy-v1}}
+- {name: no-governance, description: Without governance, set: {governance_enabled: false}, by_topology: {short: {veto_role: it}}}
 - {name: placebo, description: Nothing changes, set: {veto_role: vendor}}
 - {name: half, description: Half of liability, scale: {share_it: 0.5}, exploratory: true, sweep: {liability: 0.5}}
 criteria:
