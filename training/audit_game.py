@@ -24,7 +24,6 @@ Costs and penalties are the functions that the simulator plays (``envs.core.disc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -151,25 +150,3 @@ def fictitious_play_linear(game: AuditGame, rounds: int = 20_000) -> tuple[float
         audit = 1.0 if lying * game.bounty_share * game.penalty > game.audit_cost else 0.0
         audited, lying = audited + (audit - audited) / n, lying + (lie - lying) / n
     return audited, lying
-
-
-def insured_appetite(
-    ratios: Sequence[float], coverage: float = 0.8, loading: float = 0.3, pass_through: float = 0.0
-) -> float:
-    """Moral hazard: the share of efficient plans that an insured firm still wants.
-
-    A plan of benefit-cost ratio r is efficient where r > 1. An insured firm saves its own part of the loss and, as far
-    as premiums follow its risk, premium: it wants the plan iff ((1 - cov) + cov (1 + loading) s) r > 1. The share rises
-    with the pass-through s, from few at 0 to all where the bracket reaches 1.
-
-    Args:
-        ratios: of expected loss avoided to cost, of any plans; those of at most 1 do not count.
-        coverage: share of the loss that the insurer pays.
-        loading: premium above the expected claim.
-        pass_through: how far premiums follow the firm's own risk, 0 to 1.
-    """
-    efficient = [ratio for ratio in ratios if ratio > 1.0]
-    if not efficient:
-        return float("nan")
-    kept = (1.0 - coverage) + coverage * (1.0 + loading) * pass_through
-    return sum(kept * ratio > 1.0 for ratio in efficient) / len(efficient)

@@ -13,7 +13,7 @@ from patchpact.ecosystem.federated.fedavg import Average, Trained, train, weight
 from patchpact.ecosystem.federated.incentives import release_scores
 from patchpact.ecosystem.federated.ledger import BudgetError, Ledger, Release, epsilon
 from patchpact.ecosystem.federated.model import Steps, Training, examples, local_steps, uplift
-from patchpact.ecosystem.federated.noise import Noise
+from patchpact.ecosystem.federated.noise import Noise, SystemNoise
 from patchpact.ecosystem.federated.persons import Bools, Floats, Persons
 
 PARTS = ("totals_by_tenant", "totals_by_channel", "model", "scores", "targeting")
@@ -80,10 +80,13 @@ def measure(
 
     Raises:
         BudgetError: the budget does not allow all of it; nothing is charged then.
-        ValueError: users' data without a ledger.
+        ValueError: users' data without a ledger on disk, or with noise of another source.
     """
-    if ledger is None and not persons.synthetic:
-        raise ValueError("ledger: users' data is never measured without one; give a ledger")
+    if not persons.synthetic:
+        if ledger is None or ledger.path is None:
+            raise ValueError("ledger: users' data is never measured without one on disk; give a ledger with a file")
+        if not isinstance(noise, SystemNoise):
+            raise ValueError("noise: on users' data it is the operating system's alone; give SystemNoise()")
     if ledger is not None:
         ledger.check(planned(multipliers, settings.training))
     totals = release_totals(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from patchpact.training.audit_game import AuditGame, fictitious_play, fictitious_play_linear, insured_appetite
+from patchpact.training.audit_game import AuditGame, fictitious_play, fictitious_play_linear
 
 
 def test_the_closed_form_of_the_quadratic_game():
@@ -43,11 +43,3 @@ def test_a_firm_without_equity_lies_where_a_rich_one_does_not():
     assert claim - effort > 0.5
     claim, effort = rich.best_answer(0.1)
     assert claim == pytest.approx(effort)
-
-
-def test_moral_hazard_shrinks_as_premiums_follow_risk():
-    ratios = np.exp(np.random.default_rng(0).normal(1.0, 1.5, 5000))
-    shares = [insured_appetite(ratios, pass_through=s) for s in (0.0, 0.3, 0.7, 1.0)]
-    assert shares == sorted(shares)
-    assert shares[0] < 0.6
-    assert shares[-1] == 1.0

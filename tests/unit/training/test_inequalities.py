@@ -1,15 +1,19 @@
 """The inequalities of the wider game follow the parameters, and only where a scenario has the feature."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from patchpact.agents.roles import ACTION_NAMES, ROLES, layout
+from patchpact.envs.core.agenda import FULL
+from patchpact.envs.core.engine import Engine
 from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
 from patchpact.envs.core.tables import measured_curves
 from patchpact.scenarios import load_scenario
 from patchpact.scenarios.tables import bundled, read_table
-from patchpact.training.inequalities import inequalities, kept
+from patchpact.training.inequalities import inequalities, kept, ratios
 
 SEEDS = range(8)
 CREATORS = {"creators_enabled": True, "proofs_enabled": True}
@@ -90,6 +94,45 @@ def test_more_pass_through_more_patching():
     shares = [found(insurance_pass_through=at)["share of"]["value"] for at in (0.0, 0.7)]
     assert math.isfinite(shares[0])
     assert shares[0] <= shares[1] <= 1.0
+
+
+def first_plans(insured, **over):
+    """The world, and of every plan after a window in which nobody acts but insures: the owner's gain, its ratio."""
+    world = load_scenario("symbiosis-v1", **over)
+    engine = Engine([world], 64)
+    engine.reset(np.arange(64, dtype=np.uint64))
+    roles = [ROLES[role] for role in engine.static.agent["role"]]
+    levers = {"business": "insure:on", "market": "premium:by_risk"} if insured else {}
+    while (engine.state.world["t"] < 1).any():
+        voting = engine.state.world["voting"][:, None].astype(bool)
+        actions = np.where(voting, layout.ABSTAIN, layout.PASS) * np.ones((1, len(roles)), np.int64)
+        for n, role in enumerate(roles):
+            if role in levers:
+                actions[:, n] = ACTION_NAMES[role].index(levers[role])
+        levers = {}
+        engine.step(actions)
+    worlds, row = np.nonzero(engine.state.row["patch"] >= 0)
+    owner = engine.static.patch["owner"][engine.state.row["patch"][worlds, row]]
+    return world, engine.state.own[worlds, owner, row, FULL], ratios(engine)[0]
+
+
+def test_moral_hazard_in_the_game_has_the_formula_s_shape():
+    """The share of plans efficient for their owner that it still wants once insured rises with the pass-through.
+
+    To all where what it keeps is more than the whole loss; never below the formula's, which leaves out what else a
+    patch spares its owner (trust, and with it demand).
+    """
+    _, alone, ratio = first_plans(False)
+    efficient = (ratio > 1.0) & np.isfinite(ratio)
+    assert (alone[efficient] > 0.0).all() and efficient.sum() > 50
+    played, formula = [], []
+    for at in (0.0, 0.3, 0.7, 1.0):
+        world, own, _ = first_plans(True, insurance_pass_through=at)
+        played.append((own[efficient] > 0.0).mean())
+        formula.append((kept(world) * ratio[efficient] > 1.0).mean())
+    assert all(a < b for shares in (played, formula) for a, b in pairwise(shares) if a < 1.0)
+    assert played[0] < 0.5 and formula[0] < 0.2 and played[-1] == formula[-1] == 1.0
+    assert all(one >= other for one, other in zip(played, formula, strict=True))
 
 
 def test_pooled_measurement_is_what_the_core_looks_up():

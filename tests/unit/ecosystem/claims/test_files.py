@@ -117,6 +117,24 @@ def test_a_memory_that_is_none_is_not_written_to(tmp_path: Path, content: str) -
         accept(tmp_path, verified, sc.KEY)
 
 
+def test_a_line_that_a_kill_cut_off_stops_nobody(tmp_path: Path) -> None:
+    """Its claim was never said to be accepted; a whole line without its end was perhaps, and counts."""
+    memory = tmp_path / "seen"
+    first, second = (
+        verify(file_text(sc.claim_of("sum", sc.findings([3]), epoch=epoch)), sc.KEY) for epoch in ("one", "two")
+    )
+    accept(memory, first, sc.KEY)
+    line = memory.read_text(encoding="utf-8")
+    memory.write_text(line + line.replace("one", "two")[:40], encoding="utf-8")
+    accept(memory, second, sc.KEY)
+    assert memory.read_text(encoding="utf-8") == line + line.replace("one", "two")
+    memory.write_text(line.rstrip("\n"), encoding="utf-8")
+    with pytest.raises(ClaimError, match="replay"):
+        accept(memory, first, sc.KEY)
+    accept(memory, second, sc.KEY)
+    assert memory.read_text(encoding="utf-8") == line + line.replace("one", "two")
+
+
 def test_names_cannot_be_glued_to_pass_for_others(tmp_path: Path) -> None:
     """`a, b` of organisation `x` is not `b` of organisation `x, a`: entries are lists."""
     memory = tmp_path / "seen"

@@ -56,12 +56,17 @@ def test_what_does_not_fit_is_refused_as_a_whole(persons: Persons) -> None:
     assert not ledger.releases
 
 
-def test_users_data_needs_a_ledger_and_noise(persons: Persons) -> None:
-    theirs = replace(persons, synthetic=False)
+def test_users_data_needs_a_ledger_on_disk_and_noise_of_the_system(persons: Persons, tmp_path: Path) -> None:
+    theirs, kept = replace(persons, synthetic=False), Ledger(tmp_path / "ledger.json", 2.0)
     with pytest.raises(ValueError, match="never measured without one"):
         measure(theirs, SETTINGS, NO_NOISE, SystemNoise(), None)
+    with pytest.raises(ValueError, match="on disk"):
+        measure(theirs, SETTINGS, noise_multipliers(2.0, 1e-5, SETTINGS.training), SystemNoise(), Ledger(None, 2.0))
+    with pytest.raises(ValueError, match="the operating system's alone"):
+        measure(theirs, SETTINGS, noise_multipliers(2.0, 1e-5, SETTINGS.training), SeededNoise(0), kept)
     with pytest.raises(ValueError, match="noise_multiplier must be above 0"):
-        measure(theirs, SETTINGS, NO_NOISE, SystemNoise(), Ledger(None, 2.0))
+        measure(theirs, SETTINGS, NO_NOISE, SystemNoise(), kept)
+    assert not kept.releases
 
 
 KILLED = """
