@@ -128,8 +128,8 @@ def _short(walked: Walked, single: Number, mean: Number) -> list[str]:
     lines.append(
         f"- **In the game** the reserve earns, with `reserve_table`, the last {min(walked.weeks, MOST_RETURNS)} weeks"
         " of 1/N, which needs no forecast; the module `forecast` brings nothing there (`forecast_gain` is 0)."
-        " It moves the market agent's account alone: lending follows the level of capital that the agent chooses, and"
-        " nobody audits forecasts in play."
+        " It moves the market agent's account and, with `lending_follows_reserve`, what it can lend, and with that"
+        " firms' budgets (docs/platform.md). Nobody audits forecasts in play."
     )
     return lines
 

@@ -36,6 +36,7 @@ class Stance:
         audit: how often the auditor looks, as in its levers.
         premium: the insurer's tier, as in its levers.
         rebate: whether the insurer rebates premiums.
+        capital: what the lender offers, as in its levers.
         shade: whether reports are shaded.
         prove: whether firms prove their claims and counts of interactions.
         reports: how much of their data firms let into pooled measurement, as in the levers.
@@ -53,6 +54,7 @@ class Stance:
     audit: str = "sometimes"
     premium: str = "by_risk"
     rebate: bool = True
+    capital: str = "none"
     shade: bool = False
     prove: bool = True
     reports: str = "all"
@@ -78,6 +80,7 @@ STANCES: tuple[Stance, ...] = (
     replace(STEWARDS, name="stewards-by-gain", even=False),
     replace(STEWARDS, name="stewards-unmoderated", strictness="none"),
     replace(STEWARDS, name="stewards-unproven", prove=False),
+    replace(STEWARDS, name="stewards-lending", capital="full"),
 )
 
 
@@ -116,6 +119,7 @@ class Stewards(BatchPolicy):
             always.append("report:shaded" if stance.shade else "report:plain")
         if self.role == "market":
             always += [f"premium:{stance.premium}", f"rebate:{'on' if stance.rebate else 'off'}"]
+            always.append(f"capital:{stance.capital}")
         elif self.role == "esg":
             always.append(f"audit:{stance.audit}")
         elif self.role == "business":

@@ -160,7 +160,7 @@ GLOBAL_FEATURES: tuple[Entry, ...] = (
     _share("support_level", "support hours of the platform: 0, 0.5 or 1"),
     _share("joined", "share of firms with any module"),
     _share("epsilon", "privacy budget of pooled measurement: tiers from 0.5 (0) to none (1)"),
-    _share("proving", "1 where this firm proves its claims; for other roles the share of firms that do"),
+    _share("proving", "1 where this firm proves levels, counts and patches; for other roles the share that does"),
     Entry("equity", "share of the first", -CLIP, CLIP, "this firm's equity; for other roles the firms' mean"),
     _share("small", "1 where this firm is small"),
     _share("platform", "1 where this firm runs the platform"),

@@ -37,10 +37,10 @@ NETWORK_OF_KIND: dict[str, str] = {
     "returns": "value",  # what the lender's reserve earns (from nature) or loses, and what modules bring
     "premium": "responsibility",  # firm to insurer
     "claim": "responsibility",  # insurer to firm: the covered part of a liability
-    "rebate": "responsibility",  # insurer to firm: nothing overdue when the window closed
+    "rebate": "responsibility",  # insurer to firm: nothing overdue when the window closed, or claimed so
     "compliance": "responsibility",  # what real effort for security and ESG costs a firm
     "filing": "responsibility",  # what a disclosed level costs to report
-    "proof": "responsibility",  # what proving a claim or a count of interactions costs
+    "proof": "responsibility",  # what proving a level, a count or that nothing is overdue costs
     "reputation": "responsibility",  # goodwill lost when a gap between claimed and true is found
     "leak": "responsibility",  # platform to users, for what a leak of pooled data does them (damage, as of a breach)
     "mandate": "responsibility",  # the auditor's part of what users are left with

@@ -23,6 +23,15 @@ def _market_return(sc, seed, window):  # type: ignore[no-untyped-def]
     return sc.returns[(first + window) % sc.returns_n]
 
 
+@compiled
+def offered(sc, w):  # type: ignore[no-untyped-def]
+    """Share of its budget that capital on offer adds to a firm's; ``w.funds`` is the reserve over what it was at first.
+
+    A lender keeps capital in proportion to what it lends: what the reserve loses it must take back from all.
+    """
+    return 0.5 * w.capital_level * sc.capital_share * w.funds
+
+
 @compiled_apart
 def settle(S, st, k):  # type: ignore[no-untyped-def]
     """Interest on firms' debt and on lent capital, the cost of that capital, and what the reserve earns."""
@@ -37,7 +46,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
             continue
         extra = 0.0
         if sc.market >= 0:
-            extra = 0.5 * w.capital_level * sc.capital_share * static.budget
+            extra = offered(sc, w) * static.budget
         constraint = 1.0 - min(max(agent.equity / static.equity, 0.0), 1.0) if static.equity > 0.0 else 1.0
         rate = spread(sc, constraint, agent.rating) * years(sc)
         owed = sc.debt_ratio * static.equity * rate + extra * (rate + sc.capital_rate * years(sc))
@@ -47,5 +56,7 @@ def settle(S, st, k):  # type: ignore[no-untyped-def]
         return
     book(S, st, k, sc.market, nature(st), CAPITAL, lent * sc.capital_rate * years(sc))
     if sc.reserve_keur > 0.0:
-        earned = _market_return(sc, w.seed, w.t) * max(sc.reserve_keur - lent, 0.0)
+        earned = _market_return(sc, w.seed, w.t) * max(sc.reserve_keur * w.funds - lent, 0.0)
         book_return(S, st, k, sc.market, RETURNS, earned)
+        if sc.lending_follows_reserve:
+            w.funds = max(w.funds + earned / sc.reserve_keur, 0.0)

@@ -28,7 +28,7 @@ def start(S, st, k):  # type: ignore[no-untyped-def]
     w.module_price_level = 1
     w.epsilon = sc.epsilon_start
     w.incentive_level = w.strictness = 0
-    w.severity = w.fine_factor = 1.0
+    w.severity = w.fine_factor = w.funds = 1.0
     w.joined = 0.0
     w.trust_mean = w.participation = w.insolvent = w.gap_mean = w.value_created_keur = 0.0
     for i in range(sc.na):
@@ -64,7 +64,7 @@ def open_window(S, st, k):  # type: ignore[no-untyped-def]
         if agent.gone:
             agent.modules = agent.insured = 0
         if sc.market >= 0 and sc.value_enabled and not agent.gone:
-            agent.budget *= 1.0 + 0.5 * w.capital_level * sc.capital_share
+            agent.budget *= 1.0 + credit.offered(sc, w)
         if offering(sc):
             joined += agent.modules & ~PLACEBO != 0
             if agent.modules & PATCH_BOT:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled, compiled_apart
-from patchpact.envs.core.ledger import CLAIM, LIABILITY, MANDATE, PREMIUM, REBATE, book, outside
+from patchpact.agents.roles.switches import disclosing
+from patchpact.envs.core.ledger import CLAIM, LIABILITY, MANDATE, PREMIUM, PROOF, REBATE, book, nature, outside
 from patchpact.envs.core.responsibility import assign_shares, liability_shares
 
 
@@ -111,10 +112,23 @@ def collect(S, st, k):  # type: ignore[no-untyped-def]
 
 @compiled
 def pay_rebates(S, st, k):  # type: ignore[no-untyped-def]
-    """Insured firms with nothing overdue get part of their premium back."""
+    """Insured firms with nothing overdue get part of their premium back.
+
+    With ``patch_claims_enabled`` the insurer goes by what they claim: proven it counts in full, and what is not so
+    cannot be proven; taken at its word it counts in part, where proofs can be had, and who shades its reports claims it
+    in any case.
+    """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     for i in range(sc.na):
         agent = st.agent[k, i]
-        if agent.insured and agent.premium > 0.0 and agent.late == 0:
-            book(S, st, k, sc.market, i, REBATE, sc.rebate_share * agent.premium)
+        true = agent.late == 0
+        if not agent.insured or agent.premium <= 0.0 or not (true or (sc.patch_claims_enabled and agent.shaded)):
+            continue
+        counts = 1.0
+        if sc.patch_claims_enabled and sc.proofs_enabled and disclosing(sc):
+            if true and agent.proving:
+                book(S, st, k, i, nature(st), PROOF, sc.proof_cost_keur)
+            else:
+                counts = sc.unproven_haircut
+        book(S, st, k, sc.market, i, REBATE, counts * sc.rebate_share * agent.premium)

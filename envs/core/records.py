@@ -137,7 +137,7 @@ WORLD = _record(
     ("strictness", "i8"), ("strictness_moved", "i1"),
     ("premium_moved", "i1"), ("rebate_moved", "i1"), ("capital_moved", "i1"), ("audit_moved", "i1"),
     ("demand_moved", "i1"), ("price_moved", "i1"), ("support_moved", "i1"),  # in this window already
-    ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"),
+    ("severity", "f8"), ("fine_factor", "f8"), ("joined", "f8"), ("funds", "f8"),
     ("open_risk", "f8"), ("overdue", "i8"), ("open_n", "i8"), ("ledger_n", "i8"), ("welfare", "f8"),
     *((name, "f8") for name in TOTALS),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""PettingZoo's own tests, on every bundled scenario and on graphs that nobody has seen."""
+"""PettingZoo's own tests, on every bundled scenario, the study's worlds and graphs that nobody has seen."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,6 +10,8 @@ from pettingzoo.test import api_test, parallel_api_test, parallel_seed_test, see
 
 from patchpact.envs import make, make_aec, patchpact_v1
 from patchpact.scenarios import AssumptionWarning, Scenario, load_scenario, scenario_ids
+from patchpact.training.study.design import load_design
+from patchpact.training.study.worlds import world_of as study_world
 
 
 def one_node() -> nx.DiGraph:
@@ -42,10 +44,15 @@ def queues() -> nx.DiGraph:
 
 
 GRAPHS = (one_node, ring, apart, thirty, queues)
-WORLDS = [*scenario_ids(), *GRAPHS]
+STUDY = load_design("symbiosis")
+STUDIED = tuple(f"{place.name} of the study" for place in STUDY.file.topologies)
+WORLDS = [*scenario_ids(), *STUDIED, *GRAPHS]
 
 
 def world_of(source: str | Callable[[], nx.DiGraph]) -> Scenario:
+    if source in STUDIED:
+        place = str(source).partition(" ")[0]
+        return study_world(next(cell for cell in STUDY.cells("full") if cell.topology == place))
     if isinstance(source, str):
         return load_scenario(source)
     with pytest.warns(AssumptionWarning):

@@ -66,3 +66,33 @@ def test_with_the_value_network_off_there_is_no_credit():
     table = sw.Table(sw.market_place(debt_ratio=3.0, value_enabled=False)).finish()
     assert table.paid(SHOP, "interest") == table.paid(MARKET, "capital") == 0.0
     assert not sw.Table(sw.market_place(value_enabled=False)).legal(MARKET, "capital:full")
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_what_the_reserve_earns_moves_what_is_lent_and_with_it_budgets(follows):
+    """A return of 10% a window, nothing lent in the first: half as much again is lent of 1.1 times the reserve."""
+    calm = {"reserve_keur": 5000.0, "reserve_return": 0.1, "reserve_volatility": 0.0}
+    table = sw.Table(sw.market_place(**calm, capital_share=0.5, lending_follows_reserve=follows))
+    budget = float(table.state.agent["budget"][0, SHOP])
+    table.wait(1)
+    table.step({MARKET: "capital:full"})
+    before = table.paid(MARKET, "returns")
+    assert before == pytest.approx(500.0)
+    table.wait(2)
+    funds = 1.1 if follows else 1.0
+    lent = 2.0 * 0.5 * 1000.0 * funds
+    earned = table.paid(MARKET, "returns") - before
+    assert earned == pytest.approx(0.1 * (5000.0 * funds - lent))
+    after = funds + (earned / 5000.0 if follows else 0.0)
+    assert table.state.agent["budget"][0, SHOP] == pytest.approx(budget * (1.0 + 0.5 * after))
+
+
+def test_a_reserve_that_is_lost_lends_nothing():
+    ruin = {"reserve_keur": 100.0, "reserve_return": -1.0, "reserve_volatility": 0.0}
+    table = sw.Table(sw.market_place(**ruin, lending_follows_reserve=True))
+    budget = float(table.state.agent["budget"][0, SHOP])
+    table.wait(1)
+    table.step({MARKET: "capital:full"})
+    table.wait(2)
+    assert table.state.agent["budget"][0, SHOP] == pytest.approx(budget)
+    assert table.paid(MARKET, "returns") == pytest.approx(-100.0), "what is gone cannot be lost again"

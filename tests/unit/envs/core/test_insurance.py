@@ -101,6 +101,47 @@ def test_a_rebate_needs_nothing_overdue_at_the_end_of_the_window():
         assert rebate == pytest.approx(-0.2 * premium if deadlines == "none" else 0.0)
 
 
+@pytest.mark.parametrize(
+    ("overdue", "levers", "counts", "proofs"),
+    [
+        (False, ["prove:on"], 1.0, 1),  # proven: in full, for the price of a proof beside that of the level
+        (False, [], 0.5, 0),  # at its word: in part
+        (True, ["prove:on"], 0.0, 0),  # what is not so cannot be proven
+        (True, [], 0.0, 0),  # and an honest firm does not claim it
+        (True, ["report:shaded"], 0.5, 0),  # one that shades its reports does
+        (True, ["prove:on", "report:shaded"], 0.5, 0),
+        (False, ["report:shaded"], 0.5, 0),
+    ],
+)
+def test_a_claim_that_nothing_is_overdue_counts_in_full_if_proven(overdue, levers, counts, proofs):
+    rules = {"disclosure_enabled": True, "proofs_enabled": True, "proof_cost_keur": 0.05, "unproven_haircut": 0.5}
+    paid = {}
+    for on in (False, True):
+        deadlines = "flat" if overdue else "none"
+        table = insured(seed=3, deadlines=deadlines, windows=6, patch_claims_enabled=on, **rules)
+        table.step({MARKET: "rebate:on"})
+        for lever in levers:
+            table.step({SHOP: lever})
+        table.wait(5)
+        before = {kind: table.paid(SHOP, kind) for kind in ("premium", "rebate", "proof")}
+        table.finish()
+        paid[on] = {kind: table.paid(SHOP, kind) - was for kind, was in before.items()}
+    assert paid[True]["premium"] == pytest.approx(paid[False]["premium"])
+    assert paid[True]["rebate"] == pytest.approx(-0.2 * counts * paid[True]["premium"])
+    assert paid[False]["rebate"] == pytest.approx(0.0 if overdue else -0.2 * paid[True]["premium"])
+    assert paid[True]["proof"] - paid[False]["proof"] == pytest.approx(-0.05 * proofs)
+
+
+def test_without_proofs_a_claim_is_taken_at_its_word():
+    table = insured(seed=3, deadlines="flat", windows=6, patch_claims_enabled=True, disclosure_enabled=True)
+    table.step({MARKET: "rebate:on"})
+    table.step({SHOP: "report:shaded"})
+    table.wait(5)
+    before = table.paid(SHOP, "premium"), table.paid(SHOP, "rebate")
+    table.finish()
+    assert table.paid(SHOP, "rebate") - before[1] == pytest.approx(-0.2 * (table.paid(SHOP, "premium") - before[0]))
+
+
 def test_without_a_market_agent_nobody_can_insure():
     table = sw.Table(sw.one_service(disclosure_enabled=True))
     assert not table.legal(1, "insure:on")
