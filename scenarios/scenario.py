@@ -226,7 +226,7 @@ class Scenario:
         check_combined(combined, where=self.id)
         return replace(self, parameters=combined, services=self._priced(checked))
 
-    def without(self, names: Iterable[str]) -> Scenario:
+    def without(self, names: str | Iterable[str]) -> Scenario:
         """A copy in which some services are gone, with their calls, flows, findings and patches.
 
         All else keeps its uid, and with it every draw: beside the whole world, nothing but what is gone differs. A
@@ -234,12 +234,12 @@ class Scenario:
         it no more.
 
         Args:
-            names: of services, or of agents for all that they own.
+            names: of services, or of business agents for all services and flows that they own; one, or several.
 
         Raises:
             ScenarioError: a name that is neither, or nothing is left.
         """
-        names = tuple(names)
+        names = (names,) if isinstance(names, str) else tuple(names)
         known = {service.name: service.owner for service in self.services}
         owners = {agent.name for agent in self.agents_of("business")}
         for name in names:
@@ -248,7 +248,8 @@ class Scenario:
                 raise ScenarioError(self.id, "without", f"no service or business agent {shown(name)}", mend)
         gone = {name for name, owner in known.items() if name in names or owner in names}
         services = tuple(service for service in self.services if service.name not in gone)
-        entrypoints = tuple(entry for entry in self.entrypoints if entry.service not in gone)
+        flows = (entry for entry in self.entrypoints if entry.owner not in names)
+        entrypoints = tuple(entry for entry in flows if entry.service not in gone)
         if not services or not entrypoints:
             left = "no service" if not services else "no flow of revenue"
             raise ScenarioError(self.id, "without", f"leaves {left}", "take fewer away")
@@ -258,6 +259,7 @@ class Scenario:
         idle = {*known.values(), *(entry.owner for entry in self.entrypoints)} - busy
         return replace(
             self,
+            title=f"{self.title}, without {', '.join(names)}" if names else self.title,
             services=services,
             edges=tuple(edge for edge in self.edges if edge.source not in gone and edge.target not in gone),
             entrypoints=entrypoints,
@@ -266,7 +268,6 @@ class Scenario:
                 replace(patch, requires=tuple(uid for uid in patch.requires if uid in left_uids)) for patch in patches
             ),
             agents=tuple(agent for agent in self.agents if agent.name not in idle),
-            assumptions=(*self.assumptions, f"without {', '.join(names)}: taken away, as asked"),
         )
 
     def _priced(self, changed: Mapping[str, float | int | str | bool]) -> tuple[Service, ...]:

@@ -38,7 +38,7 @@ class Stance:
         rebate: whether the insurer rebates premiums.
         capital: what the lender offers, as in its levers.
         shade: whether reports are shaded.
-        prove: whether firms prove their claims and counts of interactions.
+        prove: whether firms prove what they claim: levels, counts of interactions, patches.
         reports: how much of their data firms let into pooled measurement, as in the levers.
         even: whether firms target groups evenly.
         incentive: what the platform pays for data, as in its levers.

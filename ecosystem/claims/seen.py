@@ -1,7 +1,8 @@
 """The verifier's memory: which claims were accepted before, so that one is not accepted twice.
 
-A line of JSON for each accepted claim; the file is only ever appended to. A claim uses up its signer's key,
-organisation, epoch, subject and type: a second one of these is a replay, whether its proof is the same or made anew.
+A line of JSON for each accepted claim; nothing but a line that a kill cut off is ever taken out. A claim uses up its
+signer's key, organisation, epoch, subject and type: a second one of these is a replay, whether its proof is the same or
+made anew.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ def accept(path: Path, verified: Verified, key: bytes) -> None:
     """
     entry = [key.hex(), *verified.use]
     try:
-        with path.open("a+", encoding="utf-8") as stream:
+        with path.open("a+", encoding="utf-8", newline="") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)  # until it is closed: of two checks at once one comes first
             stream.seek(0)
             text = stream.read()
             whole = text[: text.rfind("\n") + 1]
             rest = text[len(whole) :]
-            cut_off = rest.startswith('["') and not rest.endswith('"]')
+            cut_off = rest.startswith("[") and not _whole(rest)
             if entry in _entries(whole if cut_off else text, str(path)):
                 raise ClaimError("replay", f"a claim of type {verified.use[3]} of this epoch and subject was accepted")
             if cut_off:  # by a kill or a full disk: that claim was never said to be accepted
@@ -50,6 +51,17 @@ def accept(path: Path, verified: Verified, key: bytes) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ScenarioError(str(path), "file", f"cannot be used ({reason})", "check the path") from None
+
+
+def _whole(text: str) -> bool:
+    """Whether it is JSON, or nothing that could become it."""
+    try:
+        json.loads(text)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return True
 
 
 def _entries(text: str, where: str) -> list[list[str]]:

@@ -124,8 +124,8 @@ def _from_data(args: argparse.Namespace, settings: Any) -> tuple[Any, list[str]]
 
     ledger = Ledger(account, args.budget, args.delta)
     if not ledger.releases:
-        told = "holds nothing yet; were these persons measured before, stop and name that --ledger"
-        print(f"{account}: the account of {data.name}, {told}", file=sys.stderr)
+        told = "what these persons were measured for before is not in it (--ledger names another)"
+        print(f"{account}: a new account; {told}", file=sys.stderr)
     multipliers = noise_multipliers(args.epsilon, args.delta, settings.training)
     measured = measure(persons, settings, multipliers, noise_for(persons.synthetic), ledger, opacus_steps, average)
     said = released(measured, persons.tenants, round(100.0 * args.pool_eur))

@@ -74,7 +74,7 @@ def measure(
         settings: of the measurement.
         multipliers: noise multipliers by part (``noise_multipliers``); ``NO_NOISE`` only for made-up data.
         noise: of ``noise_for(persons.synthetic)``.
-        ledger: the persons' account; None only with ``NO_NOISE``.
+        ledger: the persons' account, on disk for users' data; None only with ``NO_NOISE`` on made-up data.
         steps: who computes clipped gradients.
         average: who averages the tenants' models.
 

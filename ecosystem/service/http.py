@@ -73,18 +73,27 @@ class _Timely(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-class _Lines(io.BufferedReader):
-    """Lines of a request's head, and whether one held a carriage return that ends no line.
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r]*\r?\n")
 
-    Where servers split such a line in two and proxies do not, they disagree on where a request ends.
+
+class _Lines(io.BufferedReader):
+    """Lines of a request's head, and whether one after the first is no header.
+
+    The library's parser drops such a line and all headers after it; it also ends lines at a carriage return. A proxy
+    that does neither would see a request end elsewhere.
     """
 
-    torn = False
+    number = 0
+    odd = False
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """The next line."""
         line = super().readline(-1 if size is None else size)
-        self.torn = self.torn or b"\r" in line.removesuffix(b"\r\n")
+        if self.number:
+            self.odd = self.odd or not (line in (b"\r\n", b"\n", b"") or _HEADER.fullmatch(line))
+        else:
+            self.odd = b"\r" in line.removesuffix(b"\r\n")
+        self.number += 1
         return line
 
 
@@ -107,14 +116,14 @@ class Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         """Give a caller so long for a whole request, however it trickles, and no longer."""
         self._timely.deadline = time.monotonic() + self.server.service.limits.seconds
-        self._lines.torn = False
+        self._lines.number = 0
         super().handle_one_request()
 
     def parse_request(self) -> bool:
-        """Refuse what the library's parser only notes: it drops every header that comes after a malformed one."""
+        """Refuse a head in which the library's parser leaves something out."""
         if not super().parse_request():
             return False
-        if self._lines.torn or self.headers.defects:
+        if self._lines.odd:
             self.send_error(HTTPStatus.BAD_REQUEST)
             return False
         return True

@@ -145,7 +145,7 @@ class Service:
             As ``summary``.
 
         Raises:
-            ValueError: one line that names the field and the mend; what was there stays.
+            ScenarioError: one line that names the field and the mend; what was there stays.
         """
         room = self._room(tenant)
         return _summary(room.replace(document))

@@ -115,15 +115,16 @@ def pay_rebates(S, st, k):  # type: ignore[no-untyped-def]
     """Insured firms with nothing overdue get part of their premium back.
 
     With ``patch_claims_enabled`` the insurer goes by what they claim: proven it counts in full, and what is not so
-    cannot be proven; taken at its word it counts in part, where proofs can be had, and who shades its reports claims it
-    in any case.
+    cannot be proven; taken at its word it counts in part, where proofs can be had. Who shades its reports claims it in
+    any case, unless an audit has just found that.
     """
     w = st.world[k]
     sc = S.scenario[w.scenario]
     for i in range(sc.na):
         agent = st.agent[k, i]
         true = agent.late == 0
-        if not agent.insured or agent.premium <= 0.0 or not (true or (sc.patch_claims_enabled and agent.shaded)):
+        false = sc.patch_claims_enabled and agent.shaded and not agent.caught
+        if not agent.insured or agent.premium <= 0.0 or not (true or false):
             continue
         counts = 1.0
         if sc.patch_claims_enabled and sc.proofs_enabled and disclosing(sc):

@@ -120,8 +120,11 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
     found = [f"{said}. Not tested: {page.listed(list(verdict.not_tested)) or 'nothing'}."]
     found.append(f"The full arm gains {_told(verdict.gain)} k€ an episode over doing nothing.")
     states = [f"without {one} it is {told}" for one in SWITCHES if (told := _state(study, f"no-{one}"))]
-    if states:
-        found.append(f"By the criteria of breakdown, which are stricter than a gain that falls, {', '.join(states)}.")
+    if states and not verdict.obstacles:
+        found.append(
+            "A gain that falls is no breakdown yet. By its criteria (gain, participation, insolvency)"
+            f" {', '.join(states)}."
+        )
     if math.isfinite(verdict.placebo.value):
         found.append(f"Removing the placebo costs {_told(verdict.placebo)} k€ an episode; it should cost nothing.")
     found += [f"Nothing is decided: {line}." for line in verdict.obstacles]

@@ -147,6 +147,8 @@ def measures(study: Study) -> Table:
     for arm in study.design.file.arms:
         if study.raw.has(arm.name, LEARNED):
             levels = {name: _figure(_of(study, {(arm.name, LEARNED): 1.0}, name)) for name in names}
+            if WORSE_OFF in levels and _seeds(study, arm.name) == "1":  # a count of one training has no interval
+                levels[WORSE_OFF] = Figure(levels[WORSE_OFF].value, NOTHING)
             rows.append({"arm": arm.name, **levels})
     columns = [Column("arm", "arm", text=True), *(Column(name, HEADS.get(name, name)) for name in names)]
     return Table("Measures, mean an episode; 95% intervals", columns, rows)

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -144,15 +145,22 @@ def _parts(file: Path) -> Iterator[tuple[Key, int, _Part]]:
             block = table.slice(start, count)
             one = block.slice(0, 1).to_pylist()[0]
             totals = {n: np.asarray(block[n], np.float64) for n in plain if n not in ("seed", "training_seed")}
-            lines, accounts = (np.array(block[name].to_pylist(), np.float64) for name in (LINES, ACCOUNTS))
+            lines, accounts = (_matrix(block[name]) for name in (LINES, ACCOUNTS))
             if LUCK in totals:
                 lines[:, NETWORKS.index("world")] += totals[LUCK]
                 stats.without_luck(totals)
             seeds = tuple(block["seed"].to_pylist())
             run = -1 if one["training_seed"] is None else int(one["training_seed"])
             yield (one["arm"], one["topology"], one["player"]), run, _Part(seeds, totals, lines, accounts)
-    except (OSError, pa.ArrowException, IndexError, KeyError) as error:
+    except (OSError, pa.ArrowException, IndexError, KeyError, ValueError) as error:
         raise _unreadable(file, error) from None
+
+
+def _matrix(column: pa.ChunkedArray) -> Floats:
+    """A column of lists of equal length ``(rows, length)``."""
+    if not pa.types.is_list(column.type) or len(pc.list_value_length(column).unique()) != 1:
+        raise ValueError("lists of unequal length")
+    return np.array(column.combine_chunks().flatten(), np.float64).reshape(len(column), -1)
 
 
 def _unreadable(file: Path, error: Exception) -> ReportError:

@@ -15,7 +15,7 @@ decides nothing: that is noise, not absence.
 
 A claim is ``supported`` if all its predictions hold (a claim about ANY network is a conjunction), ``refuted`` if one
 fails, else ``undecided``; and ``undecided`` in any case where cells are missing, the form is smaller than the criteria
-ask, or removing the placebo moves welfare.
+ask, the design is not the one that the study began with, or removing the placebo moves welfare.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from patchpact.envs.core.pack import pack
 from patchpact.envs.core.records import TOTALS
 from patchpact.scenarios import PARAMETERS, AssumptionWarning, Scenario, ScenarioError, load_scenario, scenario_ids
 from patchpact.training.study.design import OVER_IDLE, Cell, Design
@@ -85,12 +88,15 @@ def require(design: Design, form: str) -> None:
 
 
 def digest_of_worlds(design: Design, form: str) -> str:
-    """Of every world that the form evaluates, as loaded: files, defaults and what is drawn by seed are all in it."""
+    """Of every world that the form evaluates, as the core has it: files, defaults, measured tables, draws by seed."""
     told = hashlib.sha256()
     for cell in {(cell.arm, cell.topology): cell for cell in design.cells(form)}.values():
-        world = world_of(cell)
-        parts = [getattr(world, kind) for kind in ("services", "edges", "entrypoints", "findings", "patches", "agents")]
-        told.update(repr((cell.arm, cell.topology, parts, sorted(world.parameters.items()))).encode())
+        told.update(repr((cell.arm, cell.topology)).encode())
+        arrays: tuple[Any, ...] = pack([world_of(cell)])
+        for array in arrays:
+            names = array.dtype.names
+            for part in [array[name] for name in names] if names else [array]:  # what lies between fields is anything
+                told.update(np.ascontiguousarray(part).tobytes())
     return told.hexdigest()[:16]
 
 

@@ -92,6 +92,15 @@ def test_stances_are_policies_by_name() -> None:
         find_policy("steward")
 
 
+def test_a_lender_that_offers_capital_pays_for_it() -> None:
+    world = sampled("symbiosis-v1")
+    lent = {
+        name: sum(amount for _, _, kind, amount in record(world, find(name), 3, name)["flows"] if kind == "capital")
+        for name in ("stewards", "stewards-lending")
+    }
+    assert lent["stewards"] == 0.0 < lent["stewards-lending"]
+
+
 def test_evaluate_writes_the_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "ledger.csv"
     policies = ["--policy", "do-nothing", "--policy", "net-gain"]

@@ -125,9 +125,10 @@ def test_a_line_that_a_kill_cut_off_stops_nobody(tmp_path: Path) -> None:
     )
     accept(memory, first, sc.KEY)
     line = memory.read_text(encoding="utf-8")
-    memory.write_text(line + line.replace("one", "two")[:40], encoding="utf-8")
-    accept(memory, second, sc.KEY)
-    assert memory.read_text(encoding="utf-8") == line + line.replace("one", "two")
+    for cut in (1, 2, 40, len(line) - 2):
+        memory.write_text(line + line.replace("one", "two")[:cut], encoding="utf-8")
+        accept(memory, second, sc.KEY)
+        assert memory.read_text(encoding="utf-8") == line + line.replace("one", "two"), cut
     memory.write_text(line.rstrip("\n"), encoding="utf-8")
     with pytest.raises(ClaimError, match="replay"):
         accept(memory, first, sc.KEY)

@@ -80,6 +80,12 @@ def test_without_its_key_nobody_is_anybody(clients: dict[str, shops.Client], key
     assert status == 401 and "Bearer KEY" in text and headers["www-authenticate"] == "Bearer"
 
 
+def test_a_form_is_told_to_be_json(clients: dict[str, shops.Client]) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    status, text, _ = clients["b"].ask("PUT", "/v1/data", "--x--", form)
+    assert status == 415 and "send JSON" in text
+
+
 def test_two_keys_are_none(clients: dict[str, shops.Client]) -> None:
     a, b = clients["a"], clients["b"]
     host, port = a.server.server_address[:2]
@@ -127,6 +133,8 @@ def test_a_body_that_was_refused_is_not_the_next_request(clients: dict[str, shop
         f": y\r\nContent-Length: {len(hidden)}",
         f"Content-Length:\r\n {len(hidden)}",
         f"X: y\rContent-Length: {len(hidden)}",
+        f"From x\r\nContent-Length: {len(hidden)}",
+        f"X: y\r\n folded\r\nContent-Length: {len(hidden)}",
         "Content-Length: 0\rX: y",
         f"Content-Length: +{len(hidden)}",
     ):
@@ -291,7 +299,9 @@ class Caller:
             body = {"recommender": draw.choice(NAMES), "k": draw.randint(-1, 12)}
             if draw.random() < 0.2:
                 body[draw.choice(["tenant", "id", "key_id"])] = other
-        elif kind < 0.6:
+        elif kind < 0.55:
+            method, path = "DELETE", "/v1/data"
+        elif kind < 0.65:
             body = draw.choice(["{", "null", "[]", '"x"', json.dumps({"tenant": other}), "\x00", b"\x80\x04."])
         headers = {draw.choice(["X-Tenant", "X-Forwarded-User", "Cookie", "From"]): other}
         if draw.random() < 0.1:
@@ -300,6 +310,7 @@ class Caller:
         try:
             status, text, answered = self.client.ask(method, path, body, headers)
         except (http.client.HTTPException, ConnectionError):  # closed in the meantime; counted below
+            self.client = shops.Client(self.client.server, self.client.key)
             return self.upload()  # whether it was done is not known
         told = text + repr(answered)
         self.seen[status] = self.seen.get(status, 0) + 1

@@ -119,6 +119,27 @@ def test_equal_worlds_have_equal_digests() -> None:
     assert digest_of_worlds(design, "full") == digest_of_worlds(same, "full") != digest_of_worlds(other, "full")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("players: [net-gain]", "players: [nett-gain]", "tiny.yaml: players: no rule 'nett-gain'; did you mean"),
+        ("full: -1}", "full: -2}", "weights do not add up to 0"),
+        ("no-responsibility: 1, full", "no-responsibilty: 1, full", "no arm 'no-responsibilty'; did you mean"),
+        ("no-responsibility: 1, full", "half: 1, full", "arm 'half' is exploratory"),
+        ("measure: damage_keur", "measure: damag_keur", "unknown measure 'damag_keur'"),
+        ("outside: responsibility", "outside: respons", "tests[1].outside: 'respons' is unknown; did you mean"),
+        ("placebo: placebo", "placebo: nothing", "no arm 'nothing'"),
+        ("margin: 0.05", "marge: 0.05", "criteria.marge: unknown field; did you mean 'margin'"),
+        ("name: half", "name: full", "'full' stands twice"),
+        ("by_topology: {short:", "by_topology: {shrt:", "no topology 'shrt'"),
+    ],
+)
+def test_mistakes_are_one_line_with_a_mend(old: str, new: str, said: str) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        tiny((old, new))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
 def test_a_value_out_of_range_names_the_arm() -> None:
     design = tiny(("scale: {share_it: 0.5}", "scale: {share_it: 50}"))
     with pytest.raises(ScenarioError, match=r"tiny\.yaml: arms\.half\.share_it: .*out of range"):

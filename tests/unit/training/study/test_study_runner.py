@@ -215,7 +215,7 @@ def test_the_report_is_made_anew_from_raw_files_alone(done: Path, tmp_path: Path
         assert text in page
     assert "tables/arms.csv" in names and b"no-governance" in first["tables/arms.csv"]
     assert any("nothing tells" in note for note in verdict.notes)
-    assert "By the criteria of breakdown" in page and "without responsibility it is" in page
+    assert "is no breakdown yet" in page and "without responsibility it is" in page
 
 
 def test_a_part_of_the_cells_decides_nothing(done: Path, tmp_path: Path) -> None:
@@ -244,6 +244,17 @@ def test_the_pilot_says_undecided_and_serves_for_power(tmp_path: Path) -> None:
     found = power(design, folder)
     assert found["pilot"] | {"form": "pilot", "training_seeds": 2, "missing_cells": 0} == found["pilot"]
     assert [one["claim"] for one in found["predictions"]] == ["X2"]
+
+
+def test_other_worlds_are_refused_and_other_code_is_told(done: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(done, tmp_path / "copy"))
+    file = folder / "study.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(manifest | {"commits": ["abc1234", "def5678"]}), encoding="utf-8")
+    assert any("2 versions of the code" in note and "abc1234" in note for note in judge_study(read_study(folder)).notes)
+    file.write_text(json.dumps(manifest | {"worlds": "0" * 16}), encoding="utf-8")
+    with pytest.raises(RunError, match="holds a study with worlds 0000000000000000, this is"):
+        runner.run_study(DESIGN, "full", folder, command="test")
 
 
 def test_a_changed_design_in_the_folder_is_told(done: Path, tmp_path: Path) -> None:

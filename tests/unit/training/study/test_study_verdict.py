@@ -10,7 +10,7 @@ import pytest
 from synthetic import changed, core, levels, raw_of
 
 from patchpact.training import stats
-from patchpact.training.study.design import IDLE, LEARNED
+from patchpact.training.study.design import IDLE, LEARNED, WORSE_OFF
 from patchpact.training.study.effects import differences, effect, holm
 from patchpact.training.study.raw import Raw
 from patchpact.training.study.verdict import Ruling, judge
@@ -225,3 +225,20 @@ def test_a_claim_with_other_criteria() -> None:
     lenient = changed(core(), ("margin: 0.05", "margin: 0.6"))
     found = {one.id: one for one in judge(lenient, raw_of(levels(100.0, 50.0, 20.0))).rulings}
     assert found["X4"].verdict == "refuted"  # a loss of half lies within a margin of 60%
+
+
+def test_who_is_worse_off_than_idle_is_counted_run_by_run() -> None:
+    raw = raw_of(levels(full=100.0, pair=50.0, one=20.0))
+    key = next(key for key in raw.cells if key[0] == "full" and key[2] == LEARNED)
+    cell, idle = raw.cells[key], raw.cells["full", key[1], IDLE]
+    agents = 4
+    shape = (*cell.totals["welfare_keur"].shape, agents)
+    accounts = np.broadcast_to([1.0, -1.0, -2.0, 0.0], shape).copy()
+    accounts[0, :, 0] = -1.0  # in the first training one more
+    cells = dict(raw.cells) | {
+        key: dataclasses.replace(cell, accounts=accounts),
+        ("full", key[1], IDLE): dataclasses.replace(idle, accounts=np.zeros((1, shape[1], agents))),
+    }
+    found = Raw(cells, raw.topologies).values(key, WORSE_OFF)
+    assert found.shape == shape[:2]
+    assert found[0].tolist() == [0.75] * shape[1] and found[1].tolist() == [0.5] * shape[1]
