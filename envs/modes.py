@@ -1,4 +1,4 @@
-"""What a mode of a motion takes, relative to ``full``, for code outside the core (compiled: ``core.agenda``)."""
+"""What a mode of a motion takes, relative to ``full``, for code outside the core (compiled: ``core.modes``)."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from patchpact.agents.policies.stewards import STEWARDS
-from patchpact.envs.core.agenda import FULL
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.core.modes import FULL
 from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
 from patchpact.envs.core.responsibility import RESPONSIBILITY_RULES
 from patchpact.scenarios import AgentSpec, Scenario

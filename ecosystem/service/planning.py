@@ -158,7 +158,7 @@ def _step(engine: Engine, view: TenantView, world: int, action: int) -> PatchSte
 
 
 def _cost_keur(engine: Engine, number: int, record: np.void, mode: int, regression: float) -> float:
-    """Work, downtime, support and expected rollback in this mode, from the agenda's own parts (``core.agenda``)."""
+    """Work, downtime, support and expected rollback in this mode, from the agenda's own parts (``core.rows``)."""
     head, patch = engine.static.scenario[0], engine.static.patch[number]
     support = float(head["support_keur"]) if head["value_enabled"] and patch["vendor"] >= 0 else 0.0
     cost = record["effort"] * effort_factor(head, mode) + record["before_downtime"][mode] - record["public"][mode]

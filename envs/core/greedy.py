@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from patchpact.agents.roles.compiled import compiled
 from patchpact.agents.roles.layout import ABSTAIN, AGENDA_ROWS, NOMINATE_START, PASS, VOTE_START, VOTES
-from patchpact.envs.core.agenda import MITIGATE
+from patchpact.envs.core.modes import MITIGATE
 
 ACCEPT, REJECT = (VOTE_START + VOTES.index(vote) for vote in ("accept", "reject"))
 

@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from patchpact.agents.roles.compiled import COMPILER_OPTIONS, compiled
-from patchpact.envs.core import agenda, cache, random, records, risk, window
+from patchpact.envs.core import cache, findings, random, records, risk, rows
 from patchpact.envs.core.engine import Engine
 from patchpact.scenarios import Scenario
 
@@ -38,12 +38,12 @@ def _redraw(S, st, k, seed, informed):  # type: ignore[no-untyped-def]
             continue
         c.epss = static.epss
         c.kev = static.kev
-        window.set_window_probability(c, sc)
+        findings.set_window_probability(c, sc)
         if static.known < 0:
             first = w.t + 1
             c.known = first + int(random.uniform(seed, random.KNOWN, static.uid, 1) * max(sc.windows - first, 1))
         c.known_day = c.kev_day = c.known * sc.window_days
-        window.mark_patches(S, st, k, n)
+        findings.mark_patches(S, st, k, n)
     if informed:
         return
     for r in range(sc.nr):
@@ -80,7 +80,7 @@ def _disclose(S, st, k):  # type: ignore[no-untyped-def]
         p.public_regression = p.regression
         p.signal = p.truth = 1.0
     w.open_risk = risk.estimate(S, st, k)
-    agenda.refresh_rows(S, st, k, True, True)
+    rows.refresh_rows(S, st, k, True, True)
 
 
 def _imagine(S, st, seeds, informed):  # type: ignore[no-untyped-def]

@@ -14,10 +14,10 @@ from patchpact.agents.roles.layout import (
     VOTES,
 )
 from patchpact.agents.roles.registry import ACTION_NAMES
-from patchpact.envs.core import agenda, firms, random
-from patchpact.envs.core.agenda import MITIGATE
+from patchpact.envs.core import firms, modes, random, rows
 from patchpact.envs.core.dispatch import dispatcher
 from patchpact.envs.core.ledger import BID, SIDE_PAYMENT, book, nature, outside
+from patchpact.envs.core.modes import MITIGATE
 from patchpact.envs.core.recognition import recognise, second_price
 from patchpact.envs.core.responsibility import NEGLIGENCE, assign_shares
 from patchpact.envs.core.voting import motion_passes
@@ -73,7 +73,7 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
             w.spend_keur += paid
             w.levers = 1
     if w.levers:
-        agenda.refresh_rows(S, st, k, False, False)
+        rows.refresh_rows(S, st, k, False, False)
     a = st.chosen[k, w.proposer]
     if not NOMINATE_START <= a < VOTE_START:
         return True, False
@@ -103,8 +103,8 @@ def propose(S, st, k):  # type: ignore[no-untyped-def]
             agent.negligence = firms.negligence_at_stake(S, st, k, i, row.patch)
             agent.own_gain += agent.negligence
         start = w.row * ROW_WIDTH
-        st.observation[k, i, start + agenda.ON_MOTION] = 1.0
-        st.observation[k, i, start + agenda.OWN_MOTION] = agenda.clip(agent.own_gain * scale)
+        st.observation[k, i, start + rows.ON_MOTION] = 1.0
+        st.observation[k, i, start + rows.OWN_MOTION] = rows.clip(agent.own_gain * scale)
     w.voting = 1
     _weigh(S, st, k, row.patch)
     return False, False
@@ -130,17 +130,17 @@ def public_quote(S, st, k, j, mode):  # type: ignore[no-untyped-def]
     w = st.world[k]
     sc = S.scenario[w.scenario]
     static = S.patch[sc.p0 + j]
-    quote = static.effort * agenda.effort_factor(sc, mode) * sc.labour_keur_per_hour
+    quote = static.effort * modes.effort_factor(sc, mode) * sc.labour_keur_per_hour
     if mode == MITIGATE:
         return quote
     quote += static.fee * (st.agent[k, static.vendor].price if static.vendor >= 0 else 1.0)
-    outage = static.downtime * agenda.downtime_factor(sc, mode)
+    outage = static.downtime * modes.downtime_factor(sc, mode)
     service = S.service[sc.s0 + static.service]
     for n in range(service.link0, service.link1):
         link = S.link[n]
         flow = st.flow[w.r0 + link.flow]
-        hours = agenda.added_hours(flow, sc, outage, link.weight)
-        quote += hours * flow.public_rate * agenda.price_of_hour(S, st, k, link.flow)
+        hours = rows.added_hours(flow, sc, outage, link.weight)
+        quote += hours * flow.public_rate * rows.price_of_hour(S, st, k, link.flow)
     return quote
 
 
@@ -170,7 +170,7 @@ def committed(S, st, k, i):  # type: ignore[no-untyped-def]
     static = S.patch[sc.p0 + row.patch]
     need = 0.0
     if static.it == i:
-        need += row.effort * agenda.effort_factor(sc, w.mode)
+        need += row.effort * modes.effort_factor(sc, w.mode)
     if static.owner == i and w.mode != MITIGATE:
         need += row.fee
     return need
@@ -257,18 +257,18 @@ def carry(S, st, k):  # type: ignore[no-untyped-def]
     row = st.row[k, w.row]
     static = S.patch[sc.p0 + row.patch]
     p = st.patch[w.p0 + row.patch]
-    hours = static.effort * agenda.effort_factor(sc, w.mode)
+    hours = static.effort * modes.effort_factor(sc, w.mode)
     p.planned = w.mode
     p.fee = row.fee
     p.order = w.planned_n
-    p.day = agenda.plan_day(S, st, k, w.mode)
-    if w.mode != agenda.EMERGENCY:
+    p.day = modes.plan_day(S, st, k, w.mode)
+    if w.mode != modes.EMERGENCY:
         w.capacity_left = max(w.capacity_left - hours, 0.0)
     for i in range(sc.na):
         st.agent[k, i].budget = max(st.agent[k, i].budget - committed(S, st, k, i), 0.0)
     if w.mode != MITIGATE:
         service = S.service[sc.s0 + static.service]
-        outage = static.downtime * agenda.downtime_factor(sc, w.mode)
+        outage = static.downtime * modes.downtime_factor(sc, w.mode)
         for n in range(service.link0, service.link1):
             link = S.link[n]
             flow = st.flow[w.r0 + link.flow]
@@ -280,7 +280,7 @@ def carry(S, st, k):  # type: ignore[no-untyped-def]
     row.patch = -1
     row.stale = 1
     p.row = -1
-    agenda.refresh_rows(S, st, k, False, True)
+    rows.refresh_rows(S, st, k, False, True)
 
 
 @compiled
@@ -291,8 +291,8 @@ def close_motion(S, st, k):  # type: ignore[no-untyped-def]
     if w.row >= 0:
         for i in range(sc.na):
             start = w.row * ROW_WIDTH
-            st.observation[k, i, start + agenda.ON_MOTION] = 0.0
-            st.observation[k, i, start + agenda.OWN_MOTION] = 0.0
+            st.observation[k, i, start + rows.ON_MOTION] = 0.0
+            st.observation[k, i, start + rows.OWN_MOTION] = 0.0
             st.agent[k, i].may_vote = 0
             st.agent[k, i].own_gain = 0.0
             st.agent[k, i].negligence = 0.0

@@ -1,4 +1,4 @@
-"""Writing what agents see: slots, globals and masks. Rows are written where they are worked out (``agenda``)."""
+"""Writing what agents see: slots, globals and masks. Rows are written where they are worked out (``rows``)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from patchpact.agents.roles.layout import (
     VOTE_START,
     VOTES,
 )
-from patchpact.envs.core.agenda import clip, entry_risk, price_of_hour
+from patchpact.envs.core.agenda import entry_risk
 from patchpact.envs.core.dispatch import dispatcher
 from patchpact.envs.core.negotiate import committed, payment_tenths
 from patchpact.envs.core.records import EPSILON_TIERS
 from patchpact.envs.core.responsibility import liability_shares
+from patchpact.envs.core.rows import clip, price_of_hour
 
 _BUSINESS = ROLE_INDEX["business"]
 _IT = ROLE_INDEX["it"]

@@ -56,7 +56,7 @@ def money_of(
     mode: NDArray[np.int64],
     regression: Floats,
 ) -> Money:
-    """The parts of motions' public gains, taken from the agenda's own figures (``core.agenda``).
+    """The parts of motions' public gains, taken from the agenda's own figures (``core.rows``).
 
     Args:
         static: of a batch of one scenario.

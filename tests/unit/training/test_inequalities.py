@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from patchpact.agents.roles import ACTION_NAMES, ROLES, layout
-from patchpact.envs.core.agenda import FULL
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.core.modes import FULL
 from patchpact.envs.core.records import EPSILON_TIERS, POOL_SIZES
 from patchpact.envs.core.tables import measured_curves
 from patchpact.scenarios import load_scenario

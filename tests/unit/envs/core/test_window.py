@@ -7,8 +7,8 @@ import pytest
 import small_worlds as sw
 
 from patchpact.agents.roles import layout
-from patchpact.envs.core.agenda import CANARY, EMERGENCY, FULL, MITIGATE
 from patchpact.envs.core.engine import Engine
+from patchpact.envs.core.modes import CANARY, EMERGENCY, FULL, MITIGATE
 from patchpact.scenarios import Entrypoint
 
 IT, BUSINESS, VENDOR = 0, 1, 2
