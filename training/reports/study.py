@@ -119,12 +119,8 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
     said = "; ".join(f"{name}: {page.listed(ids)}" for name, ids in words.items())
     found = [f"{said}. Not tested: {page.listed(list(verdict.not_tested)) or 'nothing'}."]
     found.append(f"The full arm gains {_told(verdict.gain)} k€ an episode over doing nothing.")
-    states = [f"without {one} it is {told}" for one in SWITCHES if (told := _state(study, f"no-{one}"))]
-    if states and not verdict.obstacles:
-        found.append(
-            "A gain that falls is no breakdown yet. By its criteria (gain, participation, insolvency)"
-            f" {', '.join(states)}."
-        )
+    if not verdict.obstacles:
+        found += _breakdown(study)
     if math.isfinite(verdict.placebo.value):
         found.append(f"Removing the placebo costs {_told(verdict.placebo)} k€ an episode; it should cost nothing.")
     found += [f"Nothing is decided: {line}." for line in verdict.obstacles]
@@ -144,11 +140,13 @@ def _lead(study: Study, verdict: Verdict) -> list[str]:
     return found
 
 
-def _state(study: Study, arm: str) -> str:
-    """Whether the arm has broken down, in words; nothing where it was not played."""
-    if not study.raw.has(arm, LEARNED):
-        return ""
-    return {"stands": "not broken down"}.get(state := broken(study, arm), state)
+def _breakdown(study: Study) -> list[str]:
+    """Which networks' removal breaks the ecosystem down; nothing where no such arm was played."""
+    words = {"stands": "not broken down"}
+    states = {one: broken(study, f"no-{one}") for one in SWITCHES if study.raw.has(f"no-{one}", LEARNED)}
+    told = ", ".join(f"without {one} it is {words.get(state, state)}" for one, state in states.items())
+    criteria = "A gain that falls is no breakdown yet. By its criteria (gain, participation, insolvency)"
+    return [f"{criteria} {told}."] if told else []
 
 
 def _told(estimate: Estimate) -> str:

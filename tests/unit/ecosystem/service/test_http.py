@@ -310,7 +310,6 @@ class Caller:
         try:
             status, text, answered = self.client.ask(method, path, body, headers)
         except (http.client.HTTPException, ConnectionError):  # closed in the meantime; counted below
-            self.client = shops.Client(self.client.server, self.client.key)
             return self.upload()  # whether it was done is not known
         told = text + repr(answered)
         self.seen[status] = self.seen.get(status, 0) + 1
@@ -370,15 +369,9 @@ def test_what_the_cross_fire_asks_can_fail(mixed_up: str, monkeypatch: pytest.Mo
     canaries = {name: f"canary{secrets.token_hex(8)}" for name in people}
     with shops.serving(people) as clients:
         service = clients["x"].server.service
-        right = {"summaries": service.summary, "deletions": service.forget}
-        if mixed_up == "rooms":
-            plans = service.plans
-            monkeypatch.setattr(service, "plans", lambda name, *asked: plans(other[name], *asked))
-        else:
-            of = right[mixed_up]
-            wrong = {"summaries": "summary", "deletions": "forget"}[mixed_up]
-            monkeypatch.setattr(service, wrong, lambda name: of(other[name]))
-        other = {"x": "y", "y": "x"}
+        name = {"rooms": "plans", "summaries": "summary", "deletions": "forget"}[mixed_up]
+        right, other = getattr(service, name), {"x": "y", "y": "x"}
+        monkeypatch.setattr(service, name, lambda tenant, *asked: right(other[tenant], *asked))
         with pytest.raises(AssertionError, match=r"was told of|is told of|== \("):
             cross_fire(clients, canaries, 400, 3)
 
